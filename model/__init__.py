@@ -1,0 +1,1 @@
+"""Scoring: bytes → document → sentences → embeddings → heads → score."""

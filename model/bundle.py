@@ -1,0 +1,248 @@
+"""A model folder on disk: the manifest, its checks, loading and saving."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .content import ContentHead
+from .encoder import Encoder, OnnxEncoder, SentenceTransformerEncoder
+from .errors import BundleError
+from .heads import Floats, LinearHead
+from .passages import PassageChain
+from .quality import VERDICT_FEATURES, GarbleHead
+from .stance import StanceHead
+from .windows import WindowShape
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+HEADS = "heads.safetensors"
+LARGEST_MANIFEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The three heads of a model."""
+
+    stance: StanceHead
+    garble: GarbleHead
+    content: ContentHead
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded model. ``identity`` is ``name@<first 12 hex digits of the manifest's SHA-256>``."""
+
+    identity: str
+    manifest: Mapping[str, Any]
+    encoder: Encoder
+    heads: Heads
+
+
+def shipped_models() -> Path:
+    """The folder of the models that come with the package."""
+    return Path(__file__).resolve().parent.parent / "models"
+
+
+def find(model: str) -> Path:
+    """The folder of *model*: a path, or the name of a shipped model."""
+    for folder in (Path(model), shipped_models() / model):
+        if (folder / MANIFEST).is_file():
+            return folder
+    shipped = sorted(path.parent.name for path in shipped_models().glob(f"*/{MANIFEST}"))
+    raise BundleError(
+        f"No model {model!r}: expected a folder with a {MANIFEST}, or one of the shipped models: {', '.join(shipped) or 'none'}."
+    )
+
+
+def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
+    """The manifest of a model folder and its identity; the files that it names are not read."""
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(LARGEST_MANIFEST + 1)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}); expected a model folder.") from error
+    if len(data) > LARGEST_MANIFEST:
+        raise BundleError(f"{path} is over {LARGEST_MANIFEST} bytes; expected the manifest of a model folder.")
+    try:
+        manifest = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path} is not valid JSON ({error}); restore the folder or train the model again.") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+        raise BundleError(f"{path} has no format version; expected the manifest of a model folder.")
+    if manifest["format"] != FORMAT:
+        raise BundleError(
+            f"{path} has format {manifest['format']}; this version reads format {FORMAT}. Upgrade newsgauge, or train the model again."
+        )
+    return manifest, f"{folder.resolve().name}@{hashlib.sha256(data).hexdigest()[:12]}"
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def verify(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Compare every file that the manifest names with its SHA-256; :class:`BundleError` on the first that differs."""
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not files:
+        raise BundleError(f"{folder / MANIFEST} lists no files; restore the folder or train the model again.")
+    for name, expected in files.items():
+        path = folder / name
+        if Path(name).name != name or path.is_symlink():
+            raise BundleError(f"{folder / MANIFEST} names {name!r}, which is not a plain file of the folder; do not use this model.")
+        if not path.is_file():
+            raise BundleError(f"{path} is missing from the model; restore the folder or train the model again.")
+        if digest(path) != expected:
+            raise BundleError(
+                f"{path} is not the file that the manifest describes (its SHA-256 differs); restore it or train the model again."
+            )
+
+
+def load(model: str | Path, *, threads: int | None = None) -> Bundle:
+    """Load and check a model folder, or the shipped model of that name."""
+    folder = find(str(model))
+    manifest, identity = read_manifest(folder)
+    verify(folder, manifest)
+    try:
+        return Bundle(identity, manifest, _load_encoder(folder, manifest, threads), _load_heads(folder, manifest))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{folder / MANIFEST} is incomplete ({type(error).__name__}: {error}); restore it or train the model again."
+        ) from error
+
+
+def _load_encoder(folder: Path, manifest: Mapping[str, Any], threads: int | None) -> Encoder:
+    entry = manifest["encoder"]
+    if entry["kind"] == "onnx":
+        _only_listed(manifest, entry["file"], entry["tokenizer"])
+        shape = WindowShape(**entry["window"])
+        encoder: Encoder = OnnxEncoder(folder / entry["file"], folder / entry["tokenizer"], shape=shape, threads=threads)
+    elif entry["kind"] == "sentence-transformers":
+        encoder = SentenceTransformerEncoder(entry["name"], offline=bool(os.environ.get("HF_HUB_OFFLINE")))
+    else:
+        raise BundleError(f"{folder / MANIFEST} asks for an encoder of kind {entry['kind']!r}; expected onnx or sentence-transformers.")
+    if encoder.width != entry["width"]:
+        raise BundleError(f"The encoder of {folder} makes embeddings of width {encoder.width}; its manifest says {entry['width']}.")
+    return encoder
+
+
+def _only_listed(manifest: Mapping[str, Any], *names: str) -> None:
+    unlisted = [name for name in names if name not in manifest["files"]]
+    if unlisted:
+        raise BundleError(f"The manifest uses {', '.join(unlisted)} without listing its SHA-256; do not use this model.")
+
+
+def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    _only_listed(manifest, HEADS)
+    try:
+        arrays = load_file(folder / HEADS)
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{folder / HEADS} is not a safetensors file ({error}); restore it or train the model again.") from error
+    labels = tuple(manifest["labels"])
+    width = int(manifest["encoder"]["width"])
+    stance, garbled, content = manifest["stance"], manifest["garbled"], manifest["content"]
+
+    def head(name: str, outputs: int, inputs: int = width) -> LinearHead:
+        return LinearHead.from_arrays(arrays, name, outputs=outputs, width=inputs)
+
+    return Heads(
+        StanceHead(labels, head("stance", len(labels)), float(stance["temperature"]), float(stance["confident_from"])),
+        GarbleHead(
+            sentence=head("garbled", 1),
+            piece=head("piece", 1),
+            threshold=float(garbled["threshold"]),
+            piece_threshold=float(garbled["piece_threshold"]),
+            chain=PassageChain(**garbled["chain"]),
+            verdict=head("verdict", 1, len(VERDICT_FEATURES)),
+            verdict_threshold=float(garbled["verdict_threshold"]),
+        ),
+        ContentHead(head("content", 1), float(content["threshold"])),
+    )
+
+
+def head_arrays(heads: Heads) -> dict[str, Floats]:
+    """Every array of the heads, under the names in the heads file."""
+    return {
+        **heads.stance.head.arrays("stance"),
+        **heads.garble.sentence.arrays("garbled"),
+        **heads.garble.piece.arrays("piece"),
+        **heads.garble.verdict.arrays("verdict"),
+        **heads.content.head.arrays("content"),
+    }
+
+
+def head_settings(heads: Heads) -> dict[str, Any]:
+    """The part of the manifest that belongs to the heads."""
+    return {
+        "labels": list(heads.stance.labels),
+        "stance": {"temperature": heads.stance.temperature, "confident_from": heads.stance.confident_from},
+        "garbled": {
+            "threshold": heads.garble.threshold,
+            "piece_threshold": heads.garble.piece_threshold,
+            "chain": asdict(heads.garble.chain),
+            "verdict_features": list(VERDICT_FEATURES),
+            "verdict_threshold": heads.garble.verdict_threshold,
+        },
+        "content": {"threshold": heads.content.threshold},
+    }
+
+
+def save(
+    folder: Path,
+    *,
+    heads: Heads,
+    encoder: Mapping[str, Any],
+    files: Mapping[str, Path],
+    about: Mapping[str, Any],
+    card: str,
+    overwrite: bool = False,
+) -> None:
+    """Write a model folder, whole or not at all.
+
+    *encoder* is the manifest's entry for the encoder, *files* the encoder's files by their name in the folder, *about*
+    what else the manifest says (training data, quality, versions), *card* the text of ``README.md``. A folder that exists is
+    only replaced with *overwrite*.
+    """
+    from safetensors.numpy import save_file
+
+    if folder.exists() and not overwrite:
+        raise BundleError(f"{folder} exists; choose another folder or ask for overwriting.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, source in files.items():
+            shutil.copyfile(source, temporary / name)
+        save_file(head_arrays(heads), temporary / HEADS)
+        (temporary / "README.md").write_text(card, encoding="utf-8")
+        digests = {path.name: digest(path) for path in sorted(temporary.iterdir())}
+        manifest = {"format": FORMAT, **head_settings(heads), "encoder": dict(encoder), **about, "files": digests}
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        for path in temporary.iterdir():
+            with path.open("rb") as written:
+                os.fsync(written.fileno())
+        temporary.chmod(0o755)
+        for path in temporary.iterdir():
+            path.chmod(0o644)
+        retired = None
+        if folder.exists():
+            retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent)) / "model"
+            os.replace(folder, retired)
+        os.replace(temporary, folder)
+        if retired is not None:
+            shutil.rmtree(retired.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise

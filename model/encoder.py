@@ -1,0 +1,165 @@
+"""Encoders: the sentences of one article → embeddings, window by window."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import BundleError, MissingExtraError
+from .tokens import load_tokenizer, special_ids
+from .windows import WindowShape, plan, sentence_bounds
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding as TokenizerEncoding
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class WordPieces:
+    """The word pieces of one sentence: code-point ``offsets`` (k, 2) into it and ``states`` (k, width)."""
+
+    offsets: npt.NDArray[np.int64]
+    states: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class WindowEncoding:
+    """The sentences ``[first, last)`` of an article. *Shape* of ``embeddings``: (last - first, width).
+
+    ``pieces`` has an entry per sentence, or is None for an encoder that only knows sentences.
+    """
+
+    first: int
+    last: int
+    embeddings: Floats
+    pieces: tuple[WordPieces, ...] | None
+
+
+class Encoder(Protocol):
+    """What the scorer needs of an encoder. ``width`` is the length of an embedding."""
+
+    @property
+    def width(self) -> int:
+        """The length of an embedding."""
+        ...
+
+    def encode(self, sentences: Sequence[str]) -> Iterator[WindowEncoding]:
+        """Encode the consecutive *sentences* of one article; the windows partition them, in order.
+
+        A pure function of *sentences*: nothing else that is scored in the same run changes a result.
+        """
+        ...
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class OnnxEncoder:
+    """An ONNX graph ``input_ids (1, T), attention_mask (1, T) → hidden (1, T, width)`` run by onnxruntime.
+
+    Windows are run one at a time, without padding: at about 256 word pieces the matrix products are as fast as in a
+    batch, no work is spent on padding, and dynamic int8 scales depend on the window alone, so that no score depends on
+    what else is in a batch.
+    """
+
+    def __init__(self, graph: Path, tokenizer: Path, *, shape: WindowShape, threads: int | None = None) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or available_cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Each shape of input would keep an arena of its own; windows come in a hundred lengths.
+        options.enable_mem_pattern = False
+        try:
+            self._session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises bare classes of its own
+            raise BundleError(
+                f"{graph} cannot be run as an ONNX encoder ({str(error).splitlines()[0]}); train or fetch the model again."
+            ) from error
+        self._tokenizer = load_tokenizer(str(tokenizer))
+        self._start, self._separator, _ = special_ids(self._tokenizer)
+        self._shape = shape
+        self._width = int(self._session.get_outputs()[0].shape[-1])
+
+    @property
+    def width(self) -> int:
+        """The length of an embedding."""
+        return self._width
+
+    def encode(self, sentences: Sequence[str]) -> Iterator[WindowEncoding]:
+        """See :meth:`Encoder.encode`. A sentence is the mean of its word pieces and its separator.
+
+        Word pieces of a sentence past ``WindowShape.sentence`` are not read.
+        """
+        encodings = self._tokenizer.encode_batch(list(sentences), add_special_tokens=False)
+        longest = self._shape.sentence
+        stream: list[int] = []
+        lengths = []
+        for encoding in encodings:
+            ids = encoding.ids[:longest]
+            lengths.append(len(ids))
+            stream += ids
+            stream.append(self._separator)
+        bounds = sentence_bounds(lengths)
+        for window in plan(bounds, self._shape):
+            ids = np.array([[self._start, *stream[window.start : window.end]]], dtype=np.int64)
+            (hidden,) = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+            starts = [bounds[i] - window.start + 1 for i in range(window.first, window.last + 1)]
+            yield self._window(hidden[0], starts, encodings[window.first : window.last], window.first)
+
+    def _window(self, hidden: Floats, starts: list[int], encodings: list[TokenizerEncoding], first: int) -> WindowEncoding:
+        core = hidden[starts[0] : starts[-1]]
+        local = np.array(starts[:-1]) - starts[0]
+        counts = np.diff(starts)[:, None].astype(np.float32)
+        embeddings = np.add.reduceat(core, local, axis=0) / counts
+        pieces = []
+        for start, end, encoding in zip(starts[:-1], starts[1:], encodings, strict=True):
+            size = end - start - 1
+            offsets = np.array(encoding.offsets[:size], dtype=np.int64).reshape(size, 2)
+            pieces.append(WordPieces(offsets, hidden[start : end - 1]))
+        return WindowEncoding(first, first + len(encodings), embeddings, tuple(pieces))
+
+
+class SentenceTransformerEncoder:
+    """Any model of the sentence-transformers library, by hub id or folder; sentences are encoded without context.
+
+    Needs the extra ``[train]``. With *offline* (the default where ``HF_HUB_OFFLINE`` is set or *name* is a folder) nothing is
+    fetched and a missing model is a :class:`BundleError` at once.
+    """
+
+    def __init__(self, name: str, *, offline: bool = False, batch_size: int = 32) -> None:
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise MissingExtraError(
+                "This encoder needs sentence-transformers, which is not installed; run: pip install 'newsgauge[train]'."
+            ) from error
+        try:
+            self._model: Any = SentenceTransformer(name, device="cpu", local_files_only=offline or Path(name).is_dir())
+        except Exception as error:  # the hub client raises many unrelated classes
+            raise BundleError(
+                f"The encoder {name!r} is neither a model folder nor in the local cache, and could not be fetched "
+                f"({type(error).__name__}); give a folder, or fetch it once with network access."
+            ) from error
+        self._batch_size = batch_size
+
+    @property
+    def width(self) -> int:
+        """The length of an embedding."""
+        return int(self._model.get_sentence_embedding_dimension())
+
+    def encode(self, sentences: Sequence[str]) -> Iterator[WindowEncoding]:
+        """See :meth:`Encoder.encode`; one window holds all sentences, and ``pieces`` is None."""
+        if sentences:
+            vectors = self._model.encode(list(sentences), batch_size=self._batch_size, convert_to_numpy=True, show_progress_bar=False)
+            yield WindowEncoding(0, len(sentences), np.asarray(vectors, dtype=np.float32), None)

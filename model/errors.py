@@ -1,0 +1,27 @@
+"""The errors a user can cause: one line each, saying what was got, what was expected and what to do."""
+
+from __future__ import annotations
+
+
+class NewsgaugeError(Exception):
+    """Base of all errors that are shown to the user as one line, never as a traceback."""
+
+
+class InputError(NewsgaugeError):
+    """An input (a file, or one row of a table) cannot be scored.
+
+    ``kind`` is a stable identifier for programs: ``missing``, ``directory``, ``unreadable``, ``empty``, ``binary``,
+    ``encoding``, ``column``, ``json``, ``format``, ``too-large``, ``table``.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class BundleError(NewsgaugeError):
+    """A model folder is missing, incomplete, changed or of another format."""
+
+
+class MissingExtraError(NewsgaugeError):
+    """A feature needs an optional extra; the message holds the install command."""

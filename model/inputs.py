@@ -1,0 +1,284 @@
+"""Inputs: files, tables and standard input to articles."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import IO, Any, BinaryIO, TextIO
+
+from .document import Document, Format
+from .encoding import refuse_binary, sniff
+from .errors import InputError
+from .results import InputFailure
+
+MAX_BYTES = 64 * 1024 * 1024
+EXTENSIONS: Mapping[str, str] = {
+    ".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet",
+}  # fmt: skip
+"""Input format by file-name ending, lower case."""
+FORMATS: tuple[str, ...] = tuple(dict.fromkeys(EXTENSIONS.values()))
+"""Every value that the ``format`` of :func:`read` can have."""
+TEXT_COLUMNS = ("text", "body", "content", "article", "maintext")
+ID_COLUMNS = ("id", "uuid", "url")
+
+_ARTICLE_FORMATS: Mapping[str, Format] = {"text": "text", "markdown": "markdown", "html": "html"}
+_SNIFFED = 1024 * 1024
+_PATIENCE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One article to score; ``source`` is the path as given, ``-``, or ``FILE#ID`` for a row of a table."""
+
+    source: str
+    document: Document
+
+
+def read(
+    path: str,
+    *,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    format: str | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Iterator[Article | InputFailure]:
+    """The articles in a file, or in standard input for ``-``, one by one; what cannot be read comes as an ``InputFailure``.
+
+    ``format`` is one of :data:`FORMATS`; None goes by the ending of the file name (``-``: text). Text, Markdown and HTML
+    are one article of at most ``max_bytes``. JSON Lines, CSV, TSV and Parquet hold an article a row, of at most
+    ``max_bytes``, and are streamed. The text column is ``text_column`` or the first of :data:`TEXT_COLUMNS` that is there,
+    in any case of letters; the id column ``id_column`` or the first of :data:`ID_COLUMNS`. A row without an id goes by its
+    number from 1: of the line in JSON Lines, of the row after the header elsewhere. Never raises for a fault in the input.
+    """
+    try:
+        if format is not None and format not in FORMATS:
+            raise InputError("format", f"unknown input format {format!r}: use one of {', '.join(FORMATS)}")
+        kind = format or _format_of(path)
+        with _opened(path) as stream:
+            if kind in _ARTICLE_FORMATS:
+                data = stream.read(max_bytes + 1)
+                if len(data) > max_bytes:
+                    raise InputError("too-large", f"larger than {max_bytes:,} bytes, the most that one article may have: split it")
+                yield Article(path, Document.from_bytes(data, format=_ARTICLE_FORMATS[kind]))
+                return
+            columns = _Columns(text_column, id_column)
+            if kind == "jsonl":
+                yield from _read_jsonl(path, stream, columns, max_bytes)
+            elif kind == "parquet":
+                yield from _read_parquet(path, stream, columns, max_bytes)
+            else:
+                yield from _read_csv(path, stream, columns, max_bytes, "\t" if kind == "tsv" else None)
+    except InputError as error:
+        yield InputFailure(path, error.kind, str(error))
+    except OSError as error:
+        yield InputFailure(path, "unreadable", f"cannot be read: {error.strerror or error}")
+
+
+def _format_of(path: str) -> str:
+    if path == "-":
+        return "text"
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in EXTENSIONS and os.path.isfile(path):
+        what = f"unknown file type {ending!r}" if ending else "a file without an ending"
+        override = f"for any other name say what it is with --input-format ({', '.join(FORMATS)})"
+        raise InputError("format", f"{what}: supported are {' '.join(EXTENSIONS)}; {override}")
+    return EXTENSIONS.get(ending, "text")
+
+
+def _opened(path: str) -> Any:
+    """A context manager that gives the bytes of ``path``. Raises ``InputError``: ``missing``, ``directory``, ``unreadable``."""
+    if path == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return open(path, "rb")
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise InputError("missing", "no such file") from None
+    except IsADirectoryError:
+        raise InputError("directory", "this is a directory: name the files in it") from None
+    except PermissionError:
+        raise InputError("unreadable", "cannot be read: permission denied") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns a user asked for; None: the defaults."""
+
+    text: str | None
+    id: str | None
+
+    def find(self, names: Sequence[str]) -> tuple[str, str | None]:
+        """The text and the id column among ``names``. Raises ``InputError("column", …)``, which names what was found."""
+        text = _match(names, TEXT_COLUMNS if self.text is None else (self.text,))
+        found = ", ".join(map(repr, names[:50])) or "none"
+        if text is None:
+            sought = f"no column {self.text!r}" if self.text is not None else f"no text column (looked for {', '.join(TEXT_COLUMNS)})"
+            raise InputError("column", f"{sought}; the columns are {found}: choose one with --text-column")
+        identifier = _match(names, ID_COLUMNS if self.id is None else (self.id,))
+        if identifier is None and self.id is not None:
+            raise InputError("column", f"no column {self.id!r}; the columns are {found}: choose one with --id-column")
+        return text, identifier
+
+
+def _match(names: Sequence[str], wanted: Sequence[str]) -> str | None:
+    """The first of ``wanted`` among ``names``, spelt as there; a name in the same case of letters goes first."""
+    folded = {name.strip().casefold(): name for name in reversed(names)}
+    return next((name if name in names else folded[name.casefold()] for name in wanted if name in names or name.casefold() in folded), None)
+
+
+def _row(path: str, number: int, text: object, identifier: object, encoding: str | None, max_bytes: int) -> Article | InputFailure:
+    """One row as an article."""
+    usable = isinstance(identifier, str | int | float) and not isinstance(identifier, bool)
+    source = f"{path}#{' '.join(str(identifier).split()) if usable and str(identifier).strip() else number}"
+    if not isinstance(text, str):
+        what = "is empty (null)" if text is None else f"holds {type(text).__name__}, not text"
+        return InputFailure(source, "table", f"row {number}: the text column {what}")
+    if len(text) > max_bytes:
+        return InputFailure(source, "too-large", f"row {number}: the text is longer than {max_bytes:,}, the most that one article may have")
+    try:
+        return Article(source, replace(Document.from_text(text), encoding=encoding))
+    except InputError as error:
+        return InputFailure(source, error.kind, f"row {number}: {error}")
+
+
+def _decoded(stream: BinaryIO, *, newline: str | None) -> tuple[TextIO, str]:
+    """``stream`` as text, and its encoding as found in its first megabyte. Raises ``InputError``: ``empty``, ``binary``, ``encoding``."""
+    buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
+    sample = buffered.read(_SNIFFED)
+    if not sample.strip():
+        raise InputError("empty", "there is no text in it: it is empty or holds only white space")
+    refuse_binary(sample)
+    encoding = sniff(sample)
+    whole = io.BufferedReader(_Rejoined(sample, buffered))
+    return io.TextIOWrapper(whole, encoding="utf-8-sig" if encoding == "utf-8" else encoding, errors="replace", newline=newline), encoding
+
+
+class _Rejoined(io.RawIOBase):
+    """Bytes already read, then the rest of a stream: standard input cannot be rewound."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head = memoryview(head)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data: bytes | memoryview = self._head[: len(buffer)] if self._head else self._rest.read(len(buffer))
+        self._head = self._head[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _read_jsonl(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int) -> Iterator[Article | InputFailure]:
+    lines, encoding = _decoded(stream, newline=None)
+    number = found = missed = 0
+    while line := lines.readline(max_bytes + 1):
+        number += 1
+        source = f"{path}#{number}"
+        if len(line) > max_bytes:
+            while line and not line.endswith("\n"):
+                line = lines.readline(_SNIFFED)
+            yield InputFailure(source, "too-large", f"line {number}: longer than {max_bytes:,}, the most that one row may have")
+            continue
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            detail = "nested too deeply, or a number too long"
+            if isinstance(error, json.JSONDecodeError):
+                detail = f"{error.msg} at column {error.colno}"
+            yield InputFailure(source, "json", f"line {number}: not valid JSON ({detail}); JSON Lines holds one object a line")
+            continue
+        if not isinstance(row, dict):
+            yield InputFailure(source, "json", f"line {number}: a JSON {type(row).__name__}, where an object with a text column belongs")
+            continue
+        try:
+            text, identifier = columns.find(list(row))
+        except InputError as error:
+            yield InputFailure(source, error.kind, f"line {number}: {error}")
+            missed += 1
+            if not found and missed == _PATIENCE:
+                raise InputError("column", f"none of the first {missed} rows has the column: the rest of the file was not read") from None
+            continue
+        found += 1
+        yield _row(path, number, row[text], row[identifier] if identifier is not None else None, encoding, max_bytes)
+
+
+def _read_csv(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int, delimiter: str | None) -> Iterator[Article | InputFailure]:
+    text_stream, encoding = _decoded(stream, newline="")
+    lines = _bounded_lines(text_stream, max_bytes)
+    head = next(lines, "")
+    if delimiter is None:
+        # A table of one column has no delimiter: the unit separator leaves the commas of its text alone.
+        delimiter = max(",;\t|\x1f", key=lambda mark: (head.count(mark), mark == "\x1f"))
+    csv.field_size_limit(min(max_bytes, 2**31 - 1))
+    reader = csv.reader(_chained(head, lines), delimiter=delimiter)
+    number = 0
+    try:
+        names = next(reader)
+        text, identifier = columns.find(names)
+        text_at = names.index(text)
+        id_at = names.index(identifier) if identifier is not None else None
+        for cells in reader:
+            if not cells:
+                continue
+            number += 1
+            content = cells[text_at] if text_at < len(cells) else None
+            yield _row(path, number, content, cells[id_at] if id_at is not None and id_at < len(cells) else None, encoding, max_bytes)
+    except csv.Error as error:
+        advice = "is a quotation mark left open? The rest of the file was not read"
+        raise InputError("table", f"line {reader.line_num}: not a valid table ({error}): {advice}") from None
+    if number == 0:
+        raise InputError("empty", "the table has a header but no rows")
+
+
+def _chained(head: str, lines: Iterator[str]) -> Iterator[str]:
+    yield head
+    yield from lines
+
+
+def _bounded_lines(stream: TextIO, limit: int) -> Iterator[str]:
+    number = 0
+    while line := stream.readline(limit + 1):
+        number += 1
+        if len(line) > limit:
+            raise InputError("too-large", f"line {number}: longer than {limit:,}, the most that one row may have; the rest was not read")
+        yield line
+
+
+def _read_parquet(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int) -> Iterator[Article | InputFailure]:
+    import pyarrow
+    from pyarrow import parquet
+
+    if path == "-":
+        data = stream.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise InputError("too-large", f"Parquet from standard input may have {max_bytes:,} bytes at most: pass a file instead")
+        stream = io.BytesIO(data)
+    if not stream.read(1):
+        raise InputError("empty", "it is empty")
+    stream.seek(0)
+    number = 0
+    try:
+        table = parquet.ParquetFile(stream)
+        text, identifier = columns.find(table.schema_arrow.names)
+        for batch in table.iter_batches(batch_size=64, columns=[text] if identifier in (None, text) else [text, identifier]):
+            texts = batch.column(text)
+            identifiers = batch.column(identifier) if identifier is not None else None
+            for index in range(batch.num_rows):
+                number += 1
+                row_id = identifiers[index].as_py() if identifiers is not None else None
+                yield _row(path, number, texts[index].as_py(), row_id, None, max_bytes)
+    except (pyarrow.ArrowException, OSError) as error:
+        detail = " ".join(str(error).split())[:200]
+        raise InputError("table", f"not a readable Parquet table ({detail})") from None
+    if number == 0:
+        raise InputError("empty", "the table has no rows")

@@ -1,0 +1,160 @@
+"""The scorer: documents → scores; the one place where the parts meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .bundle import Bundle, load
+from .document import Document
+from .encoder import WindowEncoding
+from .heads import Floats, sigmoid
+from .inputs import Article, read
+from .results import ArticleScore, Garble, InputFailure, Kind, Passage, SentenceScore
+from .segment import Segmenter, Sentence, segment
+
+
+class Scorer:
+    """Scores articles with one model. A score is a pure function of the document and the model."""
+
+    def __init__(self, bundle: Bundle, *, segmenter: Segmenter | None = None) -> None:
+        self._bundle = bundle
+        self._segmenter = segmenter
+
+    @classmethod
+    def from_folder(cls, model: str | Path = "default", *, threads: int | None = None) -> Scorer:
+        """A scorer with the model in a folder, or with the shipped model of that name; :class:`BundleError` where it cannot be used."""
+        return cls(load(model, threads=threads))
+
+    @property
+    def model(self) -> str:
+        """The identity of the model, ``name@digest``."""
+        return self._bundle.identity
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the probabilities."""
+        return self._bundle.heads.stance.labels
+
+    def score(self, document: Document, *, source: str = "-") -> ArticleScore:
+        """Score one document. Sentences of non-English blocks and boilerplate get no label."""
+        sentences = segment(document, self._segmenter)
+        english = [i for i, sentence in enumerate(sentences) if document.blocks[sentence.block].language == "en"]
+        texts = [document.text[sentences[i].start : sentences[i].end] for i in english]
+        alone = _alone_in_block(sentences)
+        scores: dict[int, SentenceScore] = {}
+        logits: dict[int, float] = {}
+        for window in self._bundle.encoder.encode(texts):
+            members = english[window.first : window.last]
+            for index, (score, logit) in zip(members, self._score_window(document, sentences, members, window, alone), strict=True):
+                scores[index] = score
+                if score.kind != "boilerplate":
+                    logits[index] = logit
+        everything = tuple(scores.get(i) or _unscored(document, sentences[i], i) for i in range(len(sentences)))
+        passages, verdict = self._judge(everything, logits)
+        return ArticleScore(
+            source=source,
+            model=self.model,
+            language=document.language,
+            encoding=document.encoding,
+            characters=len(document.text),
+            labels=self.labels,
+            machine_translated=verdict,
+            passages=passages,
+            sentences=everything,
+        )
+
+    def score_files(
+        self, paths: Iterable[str], *, text_column: str | None = None, id_column: str | None = None, format: str | None = None
+    ) -> Iterator[ArticleScore | InputFailure]:
+        """Score the articles in *paths*, in order; see :func:`newsgauge.model.inputs.read` for what they may be.
+
+        What cannot be scored, an article without English included, comes as an :class:`InputFailure` in its place.
+        """
+        for path in paths:
+            for article in read(path, text_column=text_column, id_column=id_column, format=format):
+                yield self._score_article(article) if isinstance(article, Article) else article
+
+    def _score_article(self, article: Article) -> ArticleScore | InputFailure:
+        if not any(block.language == "en" for block in article.document.blocks):
+            found = article.document.language or "unknown"
+            return InputFailure(
+                article.source, "language", f"no English text was found (language: {found}); expected an article in English"
+            )
+        return self.score(article.document, source=article.source)
+
+    def _score_window(
+        self, document: Document, sentences: Sequence[Sentence], members: Sequence[int], window: WindowEncoding, alone: set[int]
+    ) -> list[tuple[SentenceScore, float]]:
+        heads = self._bundle.heads
+        stance = heads.stance.probabilities(window.embeddings)
+        content = heads.content.article_probability(window.embeddings)
+        logits = heads.garble.logits(window.embeddings)
+        garbled = sigmoid(logits)
+        found = []
+        for position, index in enumerate(members):
+            sentence = sentences[index]
+            text = document.text[sentence.start : sentence.end]
+            language = document.blocks[sentence.block].language
+            kind: Kind = "sentence"
+            if index in alone and document.blocks[sentence.block].kind_hint == "headline":
+                kind = "headline"
+            if content[position] < heads.content.threshold:
+                boilerplate = SentenceScore(index, sentence.start, sentence.end, text, language, "boilerplate")
+                found.append((boilerplate, float(logits[position])))
+                continue
+            probability = float(garbled[position])
+            flag = probability >= heads.garble.threshold
+            spans = heads.garble.spans(text, window.pieces[position]) if flag and window.pieces is not None else ()
+            label, probabilities, confident = self._label(stance[position])
+            score = SentenceScore(
+                index,
+                sentence.start,
+                sentence.end,
+                text,
+                language,
+                kind,
+                label,
+                confident,
+                probabilities,
+                Garble(round(probability, 4), flag, spans),
+            )
+            found.append((score, float(logits[position])))
+        return found
+
+    def _label(self, row: Floats) -> tuple[str, dict[str, float], bool]:
+        best = int(row.argmax())
+        # Four decimals are more than the calibration supports; the last label takes the rounding so that the sum stays 1.
+        rounded = [round(float(value), 4) for value in row]
+        rounded[best] = round(1.0 - sum(value for i, value in enumerate(rounded) if i != best), 4)
+        return self.labels[best], dict(zip(self.labels, rounded, strict=True)), bool(row[best] >= self._bundle.heads.stance.confident_from)
+
+    def _judge(
+        self, sentences: tuple[SentenceScore, ...], logits: dict[int, float]
+    ) -> tuple[tuple[Passage, ...], tuple[float, bool] | None]:
+        if not logits:
+            return (), None
+        garble = self._bundle.heads.garble
+        order = sorted(logits)
+        values = np.array([logits[i] for i in order], dtype=np.float64)
+        passages = tuple(
+            Passage(sentences[order[a]].start, sentences[order[b]].end, order[a], order[b], round(probability, 4))
+            for a, b, probability in garble.chain.runs(values)
+        )
+        probability = garble.article_probability(values)
+        return passages, (round(probability, 4), probability >= garble.verdict_threshold)
+
+
+def _alone_in_block(sentences: Sequence[Sentence]) -> set[int]:
+    """The indices of sentences that are all of their block."""
+    members: dict[int, list[int]] = {}
+    for index, sentence in enumerate(sentences):
+        members.setdefault(sentence.block, []).append(index)
+    return {indices[0] for indices in members.values() if len(indices) == 1}
+
+
+def _unscored(document: Document, sentence: Sentence, index: int) -> SentenceScore:
+    text = document.text[sentence.start : sentence.end]
+    return SentenceScore(index, sentence.start, sentence.end, text, document.blocks[sentence.block].language, "sentence")
