@@ -1,0 +1,1 @@
+"""Scores → files and the terminal."""

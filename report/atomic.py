@@ -1,0 +1,50 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ..model.errors import NewsgaugeError
+
+
+class OutputError(NewsgaugeError):
+    """The output cannot be written."""
+
+
+@contextmanager
+def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """A stream to a temporary file beside *path*, which takes its place, synced to disk, when the block ends without an error.
+
+    :class:`OutputError` where *path* exists (unless *overwrite*), is a folder, or cannot be written; no debris is left.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; expected the name of a file to write.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; choose another name or add --overwrite.")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}); check the folder {path.parent}.") from error
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException as error:
+        Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OutputError(f"{path} cannot be written ({error.strerror}); nothing was left behind.") from error
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
