@@ -1,0 +1,95 @@
+"""From a fine-tuned encoder to the heads of a model: embed with the graph that ships, fit, calibrate, measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..model.bundle import Heads
+from ..model.content import ContentHead
+from ..model.encoder import Encoder
+from ..model.heads import LinearHead
+from .corpora import Corpora
+from .embed import Embedded, embed, labelled
+from .garbled import fit_documents, fit_sentences
+from .heads import BinaryRows, fit_binary, fit_stance
+from .metrics import auroc, stance_report, threshold_at_false_flags
+from .rows import STANCE_LABELS, Row
+
+LOST_SENTENCES = 0.005
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """Fitted heads and what was measured of them on dev, as the model card and the manifest tell it."""
+
+    heads: Heads
+    quality: dict[str, Any]
+
+
+def assemble(encoder: Encoder, corpora: Corpora, *, trained: Mapping[str, LinearHead], folder: Path | None, seed: int) -> Assembled:
+    """Fit and measure every head with the encoder that ships.
+
+    *trained*: the heads that were trained with the encoder, by task; each ships where it is the better one on dev.
+    *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict keep plain settings.
+    """
+    train = embed(encoder, corpora.stance + corpora.seeds + corpora.twins)
+    dev = embed(encoder, corpora.stance_dev or corpora.seeds_dev)
+    fitted = fit_stance(train, dev, trained=trained.get("stance"))
+    rows, vectors = labelled(dev)
+    content, content_quality = fit_content(encoder, corpora, train, dev)
+    garble, garbled_quality = fit_sentences(encoder, corpora, train, dev, trained=trained, seed=seed)
+    if folder is not None:
+        garble, documents_quality = fit_documents(encoder, corpora, garble, folder, seed=seed)
+        garbled_quality |= documents_quality
+    return Assembled(
+        Heads(fitted.head, garble, content),
+        {
+            "stance": stance_quality(fitted.head.probabilities(vectors).astype(np.float64), rows),
+            "stance_head": fitted.origin,
+            "confident": {"coverage": fitted.coverage, "accuracy": fitted.accuracy_when_confident},
+            "garbled": garbled_quality,
+            "content": content_quality,
+        },
+    )
+
+
+def stance_quality(probabilities: Doubles, rows: Sequence[Row]) -> dict[str, Any]:
+    """The figures of :func:`newsgauge.training.metrics.stance_report` as a dict."""
+    report = stance_report(probabilities, [str(row.stance) for row in rows], [row.secondary for row in rows], STANCE_LABELS)
+    return asdict(report)
+
+
+def fit_content(encoder: Encoder, corpora: Corpora, train: Embedded, dev: Embedded) -> tuple[ContentHead, dict[str, Any]]:
+    """Fit the content head on the rows that are known to be article or boilerplate.
+
+    The threshold loses at most :data:`LOST_SENTENCES` of the article sentences of dev.
+    """
+    own = embed(encoder, corpora.boilerplate)
+    own_dev = embed(encoder, corpora.boilerplate_dev)
+    vectors, targets = _placed([train, own])
+    dev_vectors, dev_targets = _placed([dev, own_dev])
+    head = fit_binary(BinaryRows(vectors, targets, np.where(targets > 0.5, 1.0, 2.0)), dev_vectors, dev_targets > 0.5)
+    article = ContentHead(head, 0.5).article_probability(dev_vectors).astype(np.float64)
+    kept = dev_targets > 0.5
+    # The threshold below which a sentence is boilerplate, from the other side of the same question.
+    threshold = min(0.5, 1.0 - threshold_at_false_flags(1.0 - article[kept], LOST_SENTENCES))
+    return ContentHead(head, threshold), {
+        "auroc": auroc(article, kept),
+        "lost": float((article[kept] < threshold).mean()),
+        "caught": float((article[~kept] < threshold).mean()),
+        "rows": len(dev_targets),
+    }
+
+
+def _placed(parts: Sequence[Embedded]) -> tuple[npt.NDArray[np.float32], Doubles]:
+    keep = [np.array([row.article is not None for row in part.rows], dtype=bool) for part in parts]
+    vectors = np.concatenate([part.vectors[kept] for part, kept in zip(parts, keep, strict=True)])
+    return vectors, np.array([float(row.article) for part in parts for row in part.rows if row.article is not None])

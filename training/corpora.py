@@ -1,0 +1,103 @@
+"""The training mixture: where the corpora lie, which documents are kept for dev, what an epoch is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..model.windows import WindowShape
+from .mixture import TrainingWindow, bags, balanced, crops, splice
+from .rows import (
+    LabelledDocument,
+    boilerplate_document,
+    quality_documents,
+    round_trip_documents,
+    seed_documents,
+    stance_documents,
+    twin_documents,
+)
+from .wordpieces import PieceTable
+
+
+def held_out(name: str, share: float, salt: str = "dev") -> bool:
+    """Whether the document *name* belongs to the *share* kept for dev: a property of its name alone."""
+    digest = hashlib.sha256(f"{salt}:{name}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """Documents by kind. Twins and starter articles whose names are held out are in the ``*_dev`` lists only."""
+
+    stance: list[LabelledDocument] = field(default_factory=list)
+    stance_dev: list[LabelledDocument] = field(default_factory=list)
+    seeds: list[LabelledDocument] = field(default_factory=list)
+    seeds_dev: list[LabelledDocument] = field(default_factory=list)
+    twins: list[LabelledDocument] = field(default_factory=list)
+    twins_dev: list[LabelledDocument] = field(default_factory=list)
+    boilerplate: list[LabelledDocument] = field(default_factory=list)
+    boilerplate_dev: list[LabelledDocument] = field(default_factory=list)
+    quality: list[LabelledDocument] = field(default_factory=list)
+    quality_dev: list[LabelledDocument] = field(default_factory=list)
+
+    def texts(self) -> list[str]:
+        """Every text that a window of these documents can hold."""
+        found = []
+        for documents in vars(self).values():
+            for document in documents:
+                found.extend(row.text for row in document.rows)
+                found.extend((document.before, document.headline))
+        return found
+
+
+def load_corpora(seeds: Path, corpora: Path | None, *, dev_share: float = 0.2) -> Corpora:
+    """The starter data in *seeds* and, where *corpora* is given, the folders ``stance`` and ``quality`` under it.
+
+    Without *corpora* the held-out starter articles are the stance dev set.
+    """
+    starters = seed_documents(seeds)
+    twins = twin_documents(sorted(seeds.glob("g*.jsonl")))
+    stance, stance_dev, quality, quality_dev = [], [], [], []
+    if corpora is not None:
+        stance = stance_documents(corpora / "stance/train.jsonl")
+        stance_dev = stance_documents(corpora / "stance/dev.jsonl")
+        quality = quality_documents(corpora / "quality/train.jsonl") + round_trip_documents(corpora / "quality/apertium_roundtrip.jsonl")
+        quality_dev = quality_documents(corpora / "quality/dev.jsonl")
+        twins += twin_documents([corpora / "quality/real_twins.jsonl"])
+    return Corpora(
+        stance=stance,
+        stance_dev=stance_dev,
+        seeds=[d for d in starters if not held_out(d.name, dev_share)],
+        seeds_dev=[d for d in starters if held_out(d.name, dev_share)],
+        twins=[d for d in twins if not held_out(d.name, dev_share)],
+        twins_dev=[d for d in twins if held_out(d.name, dev_share)],
+        boilerplate=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: not held_out(name, dev_share))],
+        boilerplate_dev=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: held_out(name, dev_share))],
+        quality=quality,
+        quality_dev=quality_dev,
+    )
+
+
+def epoch_windows(
+    corpora: Corpora, table: PieceTable, shape: WindowShape, *, epoch: int, seed: int, most_clean: int = 800
+) -> list[TrainingWindow]:
+    """The windows of one epoch: every stance document, starter article and twin once, spliced articles, and quality rows."""
+    rng = random.Random(f"{seed}:{epoch}")
+    windows: list[TrainingWindow] = []
+
+    def cut(document: LabelledDocument) -> None:
+        lengths = [len(table[row.text].ids) for row in document.rows]
+        windows.extend(crops(document, lengths, shape, rng))
+
+    originals = {document.name: document for document in corpora.seeds + corpora.stance}
+    for document in corpora.stance + corpora.seeds + corpora.twins:
+        cut(document)
+    for twin in corpora.twins:
+        original = originals.get(twin.name)
+        if original is not None and original.source == "seed":
+            cut(splice(original, twin, rng))
+    for document in corpora.quality:
+        windows.extend(bags(balanced(document, rng, most_clean=most_clean), rng))
+    return windows

@@ -1,0 +1,187 @@
+"""The garbled head: fitted on sentences and word pieces, its chain and its verdict on whole documents."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import f1_score
+from sklearn.model_selection import GroupKFold
+
+from ..model.encoder import Encoder
+from ..model.heads import LinearHead, sigmoid
+from ..model.passages import PassageChain
+from ..model.quality import VERDICT_FEATURES, GarbleHead
+from .corpora import Corpora, held_out
+from .documents import JudgedDocument, machine_documents, native_documents, spliced
+from .embed import Embedded, Floats, embed, embed_pieces
+from .heads import BinaryRows, best_piece_threshold, fit_binary, fit_chain, fit_pieces, fit_verdict
+from .metrics import auroc, threshold_at_false_flags
+from .mixture import balanced
+from .rows import LabelledDocument, Row
+
+FALSE_FLAGS_ON_NEWS = 0.01
+FALSE_VERDICTS = 0.02
+DOCUMENTS_PER_SYSTEM = 40
+SHORTEST_JUDGED = 10
+
+Doubles = npt.NDArray[np.float64]
+
+
+def _joined(parts: Sequence[Embedded]) -> tuple[list[Row], Floats]:
+    """The rows of all parts whose quality is known, with their vectors."""
+    rows: list[Row] = []
+    vectors = []
+    for part in parts:
+        keep = np.array([row.garbled is not None for row in part.rows], dtype=bool)
+        rows += [row for row in part.rows if row.garbled is not None]
+        vectors.append(part.vectors[keep])
+    return rows, np.concatenate(vectors)
+
+
+def _garbled(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
+    return np.array([(row.garbled or 0.0) >= 0.9 for row in rows], dtype=bool)
+
+
+def _decided(rows: list[Row], vectors: Floats) -> tuple[list[Row], Floats]:
+    """Without the mild faults, of which nobody can say whether they should be flagged."""
+    keep = np.array([not 0.2 < (row.garbled or 0.0) < 0.9 for row in rows], dtype=bool)
+    return [row for row, kept in zip(rows, keep, strict=True) if kept], vectors[keep]
+
+
+def fit_sentences(
+    encoder: Encoder, corpora: Corpora, news: Embedded, news_dev: Embedded, *, trained: Mapping[str, LinearHead], seed: int
+) -> tuple[GarbleHead, dict[str, Any]]:
+    """Fit the sentence and word-piece heads → a head with a plain chain and verdict, and what was measured on dev.
+
+    *news*: professional articles (clean) and twins, embedded; *news_dev*: clean articles on which the threshold is set, so
+    that at most :data:`FALSE_FLAGS_ON_NEWS` of their sentences are flagged; *trained*: see :func:`~.assemble.assemble`.
+    """
+    rng = random.Random(seed)
+    rows, vectors = _joined([news, embed(encoder, [balanced(document, rng, most_clean=1200) for document in corpora.quality])])
+    dev = embed(encoder, corpora.quality_dev)
+    twins = embed(encoder, corpora.twins_dev + corpora.seeds_dev)
+    dev_rows, dev_vectors = _decided(*_joined([dev, twins]))
+    train = BinaryRows(vectors, np.array([row.garbled or 0.0 for row in rows]), np.array([row.garbled_weight for row in rows]))
+    head = fit_binary(train, dev_vectors, _garbled(dev_rows), trained=trained.get("garbled"))
+    examples = embed_pieces(encoder, _with_spans(corpora.twins + corpora.seeds + corpora.quality))
+    held_out_pieces = embed_pieces(encoder, corpora.twins_dev + corpora.seeds_dev)
+    candidates = [fit_pieces(examples)] + ([trained["piece"]] if "piece" in trained else [])
+    rated = [(best_piece_threshold(candidate, held_out_pieces), candidate) for candidate in candidates]
+    (piece_threshold, piece_f1), pieces = max(rated, key=lambda pair: pair[0][1])
+
+    def probabilities(vectors: Floats) -> Doubles:
+        return sigmoid(head.logits(vectors)[:, 0]).astype(np.float64)
+
+    clean = probabilities(_joined([news_dev])[1])
+    threshold = threshold_at_false_flags(clean, FALSE_FLAGS_ON_NEWS)
+    twin_rows, twin_vectors = _decided(*_joined([twins]))
+    by_corpus = {}
+    for index, document in enumerate(corpora.quality_dev):
+        inside = dev.document == index
+        truth = _garbled([row for row, kept in zip(dev.rows, inside, strict=True) if kept])
+        if truth.any() and not truth.all():
+            by_corpus[document.name] = [auroc(probabilities(dev.vectors[inside]), truth), len(truth)]
+    quality = {
+        "auroc": auroc(probabilities(dev.vectors), _garbled(dev.rows)) if len(dev.rows) else float("nan"),
+        "auroc_by_corpus": by_corpus,
+        "twins_auroc": auroc(probabilities(twin_vectors), _garbled(twin_rows)),
+        "false_flags_on_news": float((clean >= threshold).mean()),
+        "recall_dev": _recall(probabilities(dev.vectors), _garbled(dev.rows), threshold),
+        "recall_twins": _recall(probabilities(twin_vectors), _garbled(twin_rows), threshold),
+        "piece_f1": piece_f1,
+    }
+    plain = LinearHead(np.zeros((1, len(VERDICT_FEATURES)), np.float32), np.zeros(1, np.float32))
+    return GarbleHead(head, pieces, threshold, piece_threshold, PassageChain(1.0, 0.0, 2.0, 1.0), plain, 0.5), quality
+
+
+def _recall(probabilities: Doubles, garbled: npt.NDArray[np.bool_], threshold: float) -> float:
+    return float((probabilities[garbled] >= threshold).mean()) if garbled.any() else float("nan")
+
+
+def _with_spans(documents: Sequence[LabelledDocument], most: int = 2000) -> list[LabelledDocument]:
+    """Twins and starter articles whole; of the other corpora the rows that experts marked and as many clean ones."""
+    found = []
+    for document in documents:
+        if document.consecutive:
+            found.append(document)
+            continue
+        marked = tuple(row for row in document.rows if row.spans)
+        clean = tuple(row for row in document.rows if row.spans == ())
+        found.append(replace(document, rows=marked[:most] + clean[: len(marked)]))
+    return [document for document in found if document.rows]
+
+
+def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDocument]:
+    """Whole documents with a verdict: machine output and human translations by system, native news, held-out twins."""
+    rng = random.Random(seed)
+    by_system: dict[str, list[JudgedDocument]] = {}
+    for found in machine_documents([folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"]):
+        by_system.setdefault(found.system, []).append(found)
+    chosen = [found for members in by_system.values() for found in rng.sample(members, min(len(members), DOCUMENTS_PER_SYSTEM))]
+    twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev]
+    return chosen + twins + native_documents(folder / "stance/unlabelled.jsonl.gz", 400, seed)
+
+
+def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder: Path, *, seed: int) -> tuple[GarbleHead, dict[str, Any]]:
+    """Fit the chain and the verdict on documents that the encoder never saw whole → the finished head and its figures.
+
+    The chain is fitted on one half of the systems and measured on the other; the verdict is measured by five-fold
+    cross-validation over systems, on documents of at least :data:`SHORTEST_JUDGED` sentences.
+    """
+    judged = judged_documents(corpora, folder, seed)
+    native = [found.document for found in judged if found.system == "native"]
+    donors: dict[bool, list[LabelledDocument]] = {True: [], False: []}
+    for found in judged:
+        if found.machine and found.weight == 1.0:
+            donors[held_out(found.system, 0.5, "chain")].append(found.document)
+    half = len(native) // 2
+    fitting = _sequences(encoder, garble, spliced(native[:half], donors[False], 240, seed))
+    chain = fit_chain(fitting)
+    measured = _sequences(encoder, garble, spliced(native[half:], donors[True], 240, seed + 1))
+    said = np.concatenate([_marked(chain, logits) for logits, _ in measured])
+    truth = np.concatenate([np.array(states) for _, states in measured])
+
+    logits = _document_logits(encoder, garble, [found.document for found in judged])
+    machine = np.array([found.machine for found in judged])
+    weights = np.array([found.weight for found in judged])
+    groups = np.array([found.system if found.machine else f"{found.system}:{i % 10}" for i, found in enumerate(judged)])
+    out_of_fold = np.zeros(len(judged))
+    for train, test in GroupKFold(5).split(logits, machine, groups):
+        verdict = fit_verdict([logits[i] for i in train], machine[train].tolist(), weights[train].tolist(), garble.threshold)
+        fold = replace(garble, verdict=verdict)
+        out_of_fold[test] = [fold.article_probability(logits[i]) for i in test]
+    plain = np.array([len(values) >= SHORTEST_JUDGED for values in logits]) & (weights == 1.0)
+    threshold = threshold_at_false_flags(out_of_fold[plain & ~machine], FALSE_VERDICTS)
+    verdict = fit_verdict(logits, machine.tolist(), weights.tolist(), garble.threshold)
+    finished = replace(garble, chain=chain, verdict=verdict, verdict_threshold=max(0.5, threshold))
+    return finished, {
+        "passage_f1": float(f1_score(truth, said)),
+        "article_auroc": auroc(out_of_fold[plain], machine[plain]),
+        "article_recall": float((out_of_fold[plain & machine] >= finished.verdict_threshold).mean()),
+        "article_false_flags": float((out_of_fold[plain & ~machine] >= finished.verdict_threshold).mean()),
+        "article_documents": int(plain.sum()),
+    }
+
+
+def _document_logits(encoder: Encoder, garble: GarbleHead, documents: Sequence[LabelledDocument]) -> list[Doubles]:
+    embedded = embed(encoder, documents)
+    logits = garble.logits(embedded.vectors).astype(np.float64)
+    return [logits[embedded.document == index] for index in range(len(documents))]
+
+
+def _sequences(encoder: Encoder, garble: GarbleHead, made: Sequence[tuple[LabelledDocument, list[int]]]) -> list[tuple[Doubles, list[int]]]:
+    logits = _document_logits(encoder, garble, [document for document, _ in made])
+    return [(values, states) for values, (_, states) in zip(logits, made, strict=True)]
+
+
+def _marked(chain: PassageChain, logits: Doubles) -> npt.NDArray[np.int64]:
+    inside = np.zeros(len(logits), dtype=np.int64)
+    for first, last, _ in chain.runs(logits):
+        inside[first : last + 1] = 1
+    return inside

@@ -1,0 +1,176 @@
+"""Heads: embeddings with labels → calibrated linear heads, by scikit-learn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+
+from ..model.encoder import WordPieces
+from ..model.heads import LinearHead, sigmoid
+from ..model.passages import PassageChain
+from ..model.quality import verdict_features
+from ..model.stance import StanceHead
+from .embed import Embedded, labelled
+from .metrics import auroc, coverage_at_accuracy, stance_report
+from .network import soft_stance
+from .rows import STANCE_LABELS, Row
+
+log = logging.getLogger(__name__)
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+
+def _soft_fit(vectors: Floats, rows: Sequence[Row], strength: float, primary: float) -> LogisticRegression:
+    """Logistic regression on soft targets: each row once per label, weighted by its share."""
+    targets = np.array([soft_stance(row, primary) for row in rows])
+    which, label = np.nonzero(targets)
+    model = LogisticRegression(C=strength, max_iter=400)
+    model.fit(vectors[which], label, sample_weight=targets[which, label])
+    return model
+
+
+def _as_regression(head: LinearHead) -> LogisticRegression:
+    """A head in the clothes of a fitted logistic regression."""
+    model = LogisticRegression()
+    model.coef_, model.intercept_ = head.weight.astype(np.float64), head.bias.astype(np.float64)
+    model.classes_ = np.arange(max(2, len(head.bias)))
+    return model
+
+
+def _as_head(model: LogisticRegression) -> LinearHead:
+    return LinearHead(model.coef_.astype(np.float32), model.intercept_.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class FittedStance:
+    """A stance head with the figures by which it was chosen."""
+
+    head: StanceHead
+    origin: str
+    coverage: float
+    accuracy_when_confident: float
+
+
+def fit_stance(
+    train: Embedded,
+    dev: Embedded,
+    *,
+    trained: LinearHead | None = None,
+    strengths: Sequence[float] = (0.003, 0.01, 0.03, 0.1, 0.3),
+    primary: float = 0.8,
+    confident: float = 0.9,
+) -> FittedStance:
+    """The best on *dev* of logistic regressions fitted on *train* and the head *trained* with the encoder, calibrated on *dev*.
+
+    Temperature and the threshold for ``confident`` are chosen on *dev* as well.
+    """
+    rows, vectors = labelled(train)
+    dev_rows, dev_vectors = labelled(dev)
+    truth, second = [str(row.stance) for row in dev_rows], [row.secondary for row in dev_rows]
+    candidates = {} if trained is None else {"trained with the encoder": _as_regression(trained)}
+    candidates |= {f"logistic regression, C = {strength:g}": _soft_fit(vectors, rows, strength, primary) for strength in strengths}
+    scores = {}
+    for name, model in candidates.items():
+        report = stance_report(model.predict_proba(dev_vectors), truth, second, STANCE_LABELS)
+        log.info("stance head, %s: dev macro-F1 %.4f, accuracy %.4f", name, report.macro_f1, report.accuracy)
+        scores[name] = report.macro_f1
+    origin = max(scores, key=lambda name: scores[name])
+    numbers = np.array([STANCE_LABELS.index(label) for label in truth])
+    calibrated = CalibratedClassifierCV(FrozenEstimator(candidates[origin]), method="temperature").fit(dev_vectors, numbers)
+    temperature = 1.0 / float(calibrated.calibrated_classifiers_[0].calibrators[0].beta_)
+    linear = _as_head(candidates[origin])
+    probabilities = StanceHead(STANCE_LABELS, linear, temperature, 1.0).probabilities(dev_vectors).astype(np.float64)
+    right = probabilities.argmax(1) == numbers
+    threshold, coverage = coverage_at_accuracy(probabilities.max(1), right, confident)
+    return FittedStance(StanceHead(STANCE_LABELS, linear, temperature, threshold), origin, coverage, confident)
+
+
+@dataclass(frozen=True)
+class BinaryRows:
+    """What a binary head learns from. *Shapes:* ``vectors`` (rows, width); ``targets`` in [0, 1] and ``weights`` (rows,)."""
+
+    vectors: Floats
+    targets: Doubles
+    weights: Doubles
+
+
+def fit_binary(
+    train: BinaryRows, dev_vectors: Floats, dev_truth: npt.NDArray[np.bool_], *, trained: LinearHead | None = None, strength: float = 0.03
+) -> LinearHead:
+    """The better on dev, by AUROC, of a logistic regression on soft targets and the head *trained* with the encoder.
+
+    Its logits are calibrated on dev (Platt 1999).
+    """
+    which = np.concatenate([np.arange(len(train.targets))] * 2)
+    label = np.repeat([1, 0], len(train.targets))
+    weight = np.concatenate([train.weights * train.targets, train.weights * (1 - train.targets)])
+    used = weight > 0
+    fitted = LogisticRegression(C=strength, max_iter=400)
+    fitted.fit(train.vectors[which[used]], label[used], sample_weight=weight[used])
+    candidates = [_as_head(fitted)] + ([] if trained is None else [trained])
+    scores = [auroc(head.logits(dev_vectors)[:, 0], dev_truth) for head in candidates]
+    log.info("binary head: dev AUROC %s (refitted, trained with the encoder)", ", ".join(f"{score:.4f}" for score in scores))
+    head = candidates[int(np.argmax(scores))]
+    platt = LogisticRegression(C=1e6).fit(head.logits(dev_vectors), dev_truth)
+    scale, offset = float(platt.coef_[0, 0]), float(platt.intercept_[0])
+    return LinearHead((head.weight * scale).astype(np.float32), (head.bias * scale + offset).astype(np.float32))
+
+
+def fit_pieces(examples: Sequence[tuple[Row, WordPieces]], *, strength: float = 0.01) -> LinearHead:
+    """A logistic head on word-piece states: does the piece lie in a garbled span?"""
+    states = np.concatenate([pieces.states for _, pieces in examples])
+    hits = np.concatenate([piece_hits(row, pieces) for row, pieces in examples])
+    weights = np.concatenate([np.full(len(pieces.offsets), row.garbled_weight) for row, pieces in examples])
+    model = LogisticRegression(C=strength, max_iter=200).fit(states, hits, sample_weight=weights)
+    return _as_head(model)
+
+
+def piece_hits(row: Row, pieces: WordPieces) -> npt.NDArray[np.bool_]:
+    """Which word pieces of *row* overlap one of its garbled spans. *Shape:* (pieces,)."""
+    spans = row.spans or ()
+    return np.array([any(s < end and start < e for s, e in spans) for start, end in pieces.offsets.tolist()], dtype=bool)
+
+
+def best_piece_threshold(head: LinearHead, examples: Sequence[tuple[Row, WordPieces]]) -> tuple[float, float]:
+    """The threshold with the best F1 over word pieces → (threshold, F1)."""
+    probability = np.concatenate([sigmoid(head.logits(pieces.states)[:, 0]) for _, pieces in examples])
+    truth = np.concatenate([piece_hits(row, pieces) for row, pieces in examples])
+    order = np.argsort(-probability)
+    hits = np.cumsum(truth[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + truth.sum())
+    best = int(f1.argmax())
+    return float(probability[order[best]]), float(f1[best])
+
+
+def fit_chain(sequences: Sequence[tuple[Doubles, Sequence[int]]]) -> PassageChain:
+    """The chain of the highest likelihood on *sequences* of (logits, 0/1 states)."""
+    prepared = [(logits, np.asarray(states, dtype=np.int64)) for logits, states in sequences]
+
+    def loss(values: Doubles) -> float:
+        chain = PassageChain(*map(float, values))
+        missed = sum(chain.log_partition(logits) - chain.path_score(logits, states) for logits, states in prepared)
+        return float(missed) / len(prepared) + 1e-3 * float(np.square(values).sum())
+
+    found = minimize(loss, np.array([1.0, 0.0, 2.0, 1.0]), method="Nelder-Mead", options={"maxiter": 250, "xatol": 1e-2, "fatol": 1e-4})
+    return PassageChain(*(round(float(value), 4) for value in found.x))
+
+
+def fit_verdict(documents: Sequence[Doubles], machine: Sequence[bool], weights: Sequence[float], threshold: float) -> LinearHead:
+    """Logistic regression over :func:`verdict_features` of whole documents; both classes get the same total weight."""
+    features = np.stack([verdict_features(logits, threshold) for logits in documents]).astype(np.float64)
+    truth, weight = np.asarray(machine), np.asarray(weights, dtype=np.float64).copy()
+    for value in (True, False):
+        weight[truth == value] /= weight[truth == value].sum()
+    mean, spread = features.mean(0), features.std(0) + 1e-6
+    model = LogisticRegression(C=1.0, max_iter=1000).fit((features - mean) / spread, truth, sample_weight=weight * len(weight))
+    coefficients = model.coef_ / spread
+    return LinearHead(coefficients.astype(np.float32), (model.intercept_ - coefficients @ mean).astype(np.float32))

@@ -1,0 +1,184 @@
+"""The recipe of the shipped models: ``python -m newsgauge.training.recipe`` makes a model folder from labelled corpora."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+from ..model.windows import WindowShape
+
+if TYPE_CHECKING:
+    from .corpora import Corpora
+    from .network import Network
+
+log = logging.getLogger("newsgauge.training.recipe")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the recipe."""
+    options = argparse.ArgumentParser(prog="python -m newsgauge.training.recipe", description=__doc__)
+    options.add_argument("--base", required=True, help="folder or hub id of the base encoder (sentence-transformers or transformers)")
+    options.add_argument("--layers", help="keep only these layers of the base, for example 0,1,2,3,4,5 (default: all)")
+    options.add_argument("--seeds", type=Path, default=Path("seeds"), help="folder of the starter data (default: %(default)s)")
+    options.add_argument("--corpora", type=Path, help="folder with stance/ and quality/ (default: the starter data alone)")
+    options.add_argument("--run", type=Path, required=True, help="folder for checkpoints and intermediate files; a rerun resumes")
+    options.add_argument("--output", type=Path, help="model folder to write (default: stop after fine-tuning)")
+    options.add_argument("--overwrite", action="store_true", help="replace the model folder if it exists")
+    options.add_argument("--base-name", help="what the model card calls the base (default: the folder's name)")
+    options.add_argument("--epochs", type=int, default=3)
+    options.add_argument("--learning-rate", type=float, default=1.5e-4)
+    options.add_argument("--window", type=int, default=256, help="word pieces of an encoder window (default: %(default)s)")
+    options.add_argument("--seed", type=int, default=13)
+    return options
+
+
+def main() -> None:
+    """Parse the options and run every stage."""
+    options = parser().parse_args()
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("newsgauge").setLevel(logging.INFO)
+    if options.output is not None and options.output.exists() and not options.overwrite:
+        raise SystemExit(f"{options.output} exists; choose another folder or add --overwrite.")
+    from .corpora import load_corpora
+
+    corpora = load_corpora(options.seeds, options.corpora)
+    network = fine_tuned(options, corpora)
+    if options.output is not None:
+        package(options, corpora, network)
+
+
+def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
+    """The base encoder under its heads, trained on the mixture; figures after each epoch go to ``epochs.jsonl`` in the run's folder."""
+    import torch
+
+    from .bases import load_base, tokenizer_file
+    from .corpora import epoch_windows
+    from .finetune import Schedule, finetune
+    from .inference import predict, summary
+    from .network import Network
+    from .wordpieces import PieceTable
+
+    torch.manual_seed(options.seed)
+    shape = WindowShape(tokens=options.window)
+    training_shape = WindowShape(tokens=max(320, options.window))
+    table = PieceTable.from_file(tokenizer_file(options.base), corpora.texts(), longest=shape.sentence)
+    layers = [int(index) for index in options.layers.split(",")] if options.layers else None
+    encoder = load_base(options.base, layers=layers)
+    network = Network(encoder, int(encoder.config.hidden_size))
+    schedule = Schedule(epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed)
+
+    def report(epoch: int) -> None:
+        sets = {
+            "stance": corpora.stance_dev,
+            "seeds": corpora.seeds_dev,
+            "quality": corpora.quality_dev,
+            "twins": corpora.twins_dev + corpora.seeds_dev,
+        }
+        figures = {name: summary(predict(network, documents, table, shape)) for name, documents in sets.items() if documents}
+        log.info("after epoch %d: %s", epoch, json.dumps(figures))
+        with (options.run / "epochs.jsonl").open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"epoch": epoch, **figures}) + "\n")
+
+    finetune(
+        network,
+        lambda epoch: epoch_windows(corpora, table, training_shape, epoch=epoch, seed=options.seed),
+        table,
+        training_shape,
+        schedule,
+        options.run,
+        after_epoch=report,
+    )
+    return network
+
+
+def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> None:
+    """Export and quantise the encoder, fit the heads on the graph that ships, and write the model folder."""
+    import numpy as np
+
+    from ..model.bundle import save
+    from ..model.encoder import OnnxEncoder
+    from .assemble import assemble, stance_quality
+    from .bases import tokenizer_file
+    from .card import card
+    from .embed import embed, labelled
+    from .export import export_float, fuse, quantise
+
+    shape = WindowShape(tokens=options.window)
+    tokenizer = Path(tokenizer_file(options.base))
+    raw, fused, small = (options.run / name for name in ("raw.onnx", "float.onnx", "int8.onnx"))
+    config: Any = network.encoder.config
+    export_float(network.encoder, raw)
+    log.info("fused: %s", fuse(raw, fused, heads=config.num_attention_heads, width=config.hidden_size))
+    quantise(fused, small)
+    shipped = OnnxEncoder(small, tokenizer, shape=shape)
+    assembled = assemble(shipped, corpora, trained=network.linear_heads(), folder=options.corpora, seed=options.seed)
+    dev = corpora.stance_dev or corpora.seeds_dev
+    rows, exact = labelled(embed(OnnxEncoder(fused, tokenizer, shape=shape), dev))
+    _, rounded = labelled(embed(shipped, dev))
+    quality = assembled.quality
+    quality["float"] = {
+        "macro_f1": stance_quality(assembled.heads.stance.probabilities(exact).astype(np.float64), rows)["macro_f1"],
+        "cosine": float(((exact * rounded).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rounded, axis=1)).mean()),
+    }
+    log.info("quality: %s", json.dumps(quality))
+    about: dict[str, Any] = {
+        "training": {
+            "rows": {name: sum(len(document.rows) for document in documents) for name, documents in vars(corpora).items()},
+            "epochs": options.epochs,
+            "learning_rate": options.learning_rate,
+            "seed": options.seed,
+        },
+        "quality": quality,
+        "versions": versions(),
+    }
+    entry = {
+        "kind": "onnx",
+        "file": "encoder.onnx",
+        "tokenizer": "tokenizer.json",
+        "width": shipped.width,
+        "window": asdict(shape),
+        "base": options.base_name or Path(options.base).name,
+    }
+    text = card(options.output.name, {**about, "encoder": entry}, assembled.heads.stance.labels, command=reproduction(options))
+    files = {"encoder.onnx": small, "tokenizer.json": tokenizer}
+    save(
+        options.output, heads=assembled.heads, encoder=entry, files=files, about=without_nan(about), card=text, overwrite=options.overwrite
+    )
+    log.info("wrote %s", options.output)
+
+
+def reproduction(options: argparse.Namespace) -> str:
+    """The command that makes the model again, with names of folders in place of their paths here."""
+    layers = f" --layers {options.layers}" if options.layers else ""
+    corpora = " --corpora CORPORA" if options.corpora else ""
+    return (
+        f"python -m newsgauge.training.recipe --base {options.base_name or Path(options.base).name}{layers}{corpora} --run RUN"
+        f" --output {options.output.name} --epochs {options.epochs} --learning-rate {options.learning_rate}"
+        f" --window {options.window} --seed {options.seed}"
+    )
+
+
+def versions() -> dict[str, str]:
+    """The versions of the libraries that shape a model."""
+    names = ("torch", "transformers", "scikit-learn", "onnxruntime", "tokenizers", "numpy")
+    return {"newsgauge": __version__, **{name: metadata.version(name) for name in names}}
+
+
+def without_nan(value: Any) -> Any:
+    """*value* with None for every NaN: JSON knows none."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Labelled rows: one sentence with what is known of it, in documents."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+STANCE_LABELS = ("accusation", "denial", "evidence", "analysis")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sentence; what is None is unknown and takes no part in the loss.
+
+    ``garbled`` is a target in [0, 1] with ``garbled_weight`` in [0, 1]; ``spans`` are garbled code-point ranges of
+    ``text`` (an empty tuple: known to have none); ``article`` is False for boilerplate.
+    """
+
+    text: str
+    stance: str | None = None
+    secondary: str | None = None
+    article: bool | None = None
+    garbled: float | None = None
+    garbled_weight: float = 1.0
+    spans: tuple[tuple[int, int], ...] | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledDocument:
+    """Consecutive sentences of one article. ``before`` is the sentence before the first one, where it is known."""
+
+    name: str
+    rows: tuple[Row, ...]
+    headline: str = ""
+    before: str = ""
+    source: str = ""
+    consecutive: bool = True
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON Lines file, gzip-compressed where its name ends in ``.gz``."""
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+
+
+def stance_documents(path: Path, *, clean_weight: float = 0.2) -> list[LabelledDocument]:
+    """Stance rows grouped into their documents. Professional news text counts as clean English with *clean_weight*."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for row in read_json_lines(path):
+        grouped.setdefault(row["document"], []).append(row)
+    documents = []
+    for name, members in grouped.items():
+        members.sort(key=lambda row: row["position"])
+        rows = tuple(
+            Row(
+                text=row["text"],
+                stance=row["label"] if row["label"] in STANCE_LABELS else None,
+                secondary=row.get("secondary"),
+                article=row["label"] != "none",
+                garbled=0.0 if row["label"] != "none" else None,
+                garbled_weight=clean_weight,
+                spans=() if row["label"] != "none" else None,
+                origin=row["id"],
+            )
+            for row in members
+        )
+        first = members[0]
+        documents.append(LabelledDocument(name, rows, first.get("headline") or "", first.get("before") or "", first.get("source") or ""))
+    return documents
+
+
+def seed_documents(folder: Path) -> list[LabelledDocument]:
+    """The starter articles ``s*.jsonl`` of *folder*."""
+    documents = []
+    for path in sorted(folder.glob("s*.jsonl")):
+        for article in read_json_lines(path):
+            rows = tuple(
+                Row(sentence["text"], sentence["label"], sentence.get("secondary"), True, 0.0, 1.0, (), f"{article['id']}.{index:02d}")
+                for index, sentence in enumerate(article["sentences"])
+            )
+            documents.append(LabelledDocument(article["id"], rows, article["headline"], source="seed", tags={"genre": article["genre"]}))
+    return documents
+
+
+# A sentence that a translation left intact is clean English, though it stands among garbled ones; a mild fault is not always one.
+SEVERITY_TARGETS = {0: (0.05, 0.5), 1: (0.75, 0.7), 2: (1.0, 1.0)}
+
+
+def offending_spans(text: str, offending: list[str]) -> tuple[tuple[int, int], ...]:
+    """Where the offending substrings stand in *text*; one that is not found is left out."""
+    spans = []
+    for piece in offending:
+        start = text.find(piece)
+        if piece and start >= 0:
+            spans.append((start, start + len(piece)))
+    return tuple(sorted(spans))
+
+
+def twin_documents(paths: list[Path]) -> list[LabelledDocument]:
+    """Garbled twins (``g*.jsonl``, ``real_twins.jsonl``): rows keep the stance label of the sentence that they were made of."""
+    documents = []
+    for path in paths:
+        for article in read_json_lines(path):
+            rows = []
+            for index, sentence in enumerate(article["sentences"]):
+                target, weight = SEVERITY_TARGETS[sentence["severity"]]
+                label = sentence.get("label")
+                rows.append(
+                    Row(
+                        text=sentence["text"],
+                        stance=label if label in STANCE_LABELS else None,
+                        article=True if label in STANCE_LABELS else None,
+                        garbled=target,
+                        garbled_weight=weight,
+                        spans=offending_spans(sentence["text"], sentence["offending"]),
+                        origin=f"{article['id']}.{index:02d}:{sentence['severity']}",
+                    )
+                )
+            name = article.get("document") or article["of"]
+            documents.append(LabelledDocument(name, tuple(rows), article["headline"], source="twin", tags={"pivot": article["pivot"]}))
+    return documents
+
+
+VISIBLE_FAULTS = (
+    "fluency/grammar",
+    "style/awkward",
+    "accuracy/mistranslation",
+    "non-translation!",
+    "accuracy/untranslated text",
+    "terminology/",
+)
+
+
+def quality_documents(path: Path, *, wanted: tuple[str, ...] = ("garbled", "clean")) -> list[LabelledDocument]:
+    """Quality rows, grouped by corpus and domain (their order means nothing: ``consecutive`` is False).
+
+    The weight of a row is the estimated precision of its label.
+    """
+    grouped: dict[tuple[str, str], list[Row]] = {}
+    for row in read_json_lines(path):
+        if row["label"] not in wanted:
+            continue
+        garbled = row["label"] == "garbled"
+        spans: tuple[tuple[int, int], ...] | None = None if garbled else ()
+        marked = sorted({(s[0], s[1]) for s in row["spans"] if s[2].startswith(VISIBLE_FAULTS)})
+        if garbled and marked:
+            spans = tuple(marked)
+        precision = float(row.get("label_precision_est") or 0.8)
+        grouped.setdefault((row["source_corpus"], row["domain"]), []).append(
+            Row(row["text"], garbled=float(garbled), garbled_weight=max(0.0, 2 * precision - 1), spans=spans, origin=row["id"])
+        )
+    return [
+        LabelledDocument(f"{corpus}:{domain}", tuple(rows), source=corpus, consecutive=False, tags={"domain": domain})
+        for (corpus, domain), rows in grouped.items()
+    ]
+
+
+def round_trip_documents(path: Path) -> list[LabelledDocument]:
+    """Rule-based round trips, each followed by the sentence that it was made of."""
+    rows = []
+    for row in read_json_lines(path):
+        original = row["score_raw"]["original"]
+        rows.append(Row(row["text"], garbled=1.0, garbled_weight=0.8, origin=row["id"]))
+        rows.append(Row(original, garbled=0.0, garbled_weight=0.8, spans=(), origin=row["id"] + ":original"))
+    return [
+        LabelledDocument("apertium_roundtrip:news", tuple(rows), source="apertium_roundtrip", consecutive=False, tags={"domain": "news"})
+    ]
+
+
+def boilerplate_document(path: Path, wanted: Callable[[str], bool]) -> LabelledDocument:
+    """The starter rows that tell site boilerplate from article sentences; *wanted* chooses by id."""
+    rows = tuple(Row(row["text"], article=row["label"] != "none", origin=row["id"]) for row in read_json_lines(path) if wanted(row["id"]))
+    return LabelledDocument("boilerplate", rows, source="boilerplate", consecutive=False)
