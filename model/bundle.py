@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .content import ContentHead
 from .encoder import Encoder, OnnxEncoder, SentenceTransformerEncoder
@@ -115,9 +118,9 @@ def load(model: str | Path, *, threads: int | None = None) -> Bundle:
     verify(folder, manifest)
     try:
         return Bundle(identity, manifest, _load_encoder(folder, manifest, threads), _load_heads(folder, manifest))
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise BundleError(
-            f"{folder / MANIFEST} is incomplete ({type(error).__name__}: {error}); restore it or train the model again."
+            f"{folder / MANIFEST} is incomplete or senseless ({type(error).__name__}: {error}); restore it or train the model again."
         ) from error
 
 
@@ -152,36 +155,55 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{folder / HEADS} is not a safetensors file ({error}); restore it or train the model again.") from error
     labels = tuple(manifest["labels"])
+    if len(labels) < 2 or len(set(labels)) < len(labels) or not all(isinstance(label, str) and label for label in labels):
+        raise ValueError(f"labels {manifest['labels']!r} are not two or more different names")
     width = int(manifest["encoder"]["width"])
     stance, garbled, content = manifest["stance"], manifest["garbled"], manifest["content"]
+    temperature = _finite(stance, "temperature")
+    if temperature <= 0:
+        raise ValueError(f"the temperature is {temperature}, which is not over zero")
+    chain = {name: _finite(garbled["chain"], name) for name in garbled["chain"]}
+    shortest = int(chain.pop("shortest"))
 
     def head(name: str, outputs: int, inputs: int = width) -> LinearHead:
-        return LinearHead.from_arrays(arrays, name, outputs=outputs, width=inputs)
+        try:
+            return LinearHead.from_arrays(arrays, name, outputs=outputs, width=inputs)
+        except BundleError as error:
+            raise BundleError(f"{folder / HEADS}: {error} Restore the file or train the model again.") from error
 
     return Heads(
-        StanceHead(labels, head("stance", len(labels)), float(stance["temperature"]), float(stance["confident_from"])),
+        StanceHead(labels, head("stance", len(labels)), temperature, _finite(stance, "confident_from")),
         GarbleHead(
             sentence=head("garbled", 1),
             piece=head("piece", 1),
-            threshold=float(garbled["threshold"]),
-            piece_threshold=float(garbled["piece_threshold"]),
-            chain=PassageChain(**garbled["chain"]),
+            threshold=_finite(garbled, "threshold"),
+            piece_threshold=_finite(garbled, "piece_threshold"),
+            chain=PassageChain(**chain, shortest=shortest),
             verdict=head("verdict", 1, len(VERDICT_FEATURES)),
-            verdict_threshold=float(garbled["verdict_threshold"]),
+            verdict_threshold=_finite(garbled, "verdict_threshold"),
         ),
-        ContentHead(head("content", 1), float(content["threshold"])),
+        ContentHead(head("content", 1), _finite(content, "threshold")),
     )
+
+
+def _finite(section: Mapping[str, Any], name: str) -> float:
+    value = section[name]
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} is {value!r}; expected a finite number")
+    return float(value)
 
 
 def head_arrays(heads: Heads) -> dict[str, Floats]:
     """Every array of the heads, under the names in the heads file."""
-    return {
+    arrays = {
         **heads.stance.head.arrays("stance"),
         **heads.garble.sentence.arrays("garbled"),
         **heads.garble.piece.arrays("piece"),
         **heads.garble.verdict.arrays("verdict"),
         **heads.content.head.arrays("content"),
     }
+    # safetensors writes the memory as it lies, whatever the strides say.
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
 def head_settings(heads: Heads) -> dict[str, Any]:
@@ -236,13 +258,26 @@ def save(
         temporary.chmod(0o755)
         for path in temporary.iterdir():
             path.chmod(0o644)
-        retired = None
-        if folder.exists():
-            retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent)) / "model"
-            os.replace(folder, retired)
-        os.replace(temporary, folder)
-        if retired is not None:
-            shutil.rmtree(retired.parent)
+        _put_in_place(temporary, folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    """Rename *temporary* to *folder*; a folder that is there is moved away first, and back again where that fails."""
+    if not folder.exists():
+        os.replace(temporary, folder)
+        return
+    retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    try:
+        os.replace(folder, retired / "model")
+        try:
+            os.replace(temporary, folder)
+        except BaseException:
+            os.rename(retired / "model", folder)
+            raise
+    finally:
+        # Where neither the new folder nor the old one could be put there, the old one is all that is left.
+        if folder.exists():
+            shutil.rmtree(retired, ignore_errors=True)

@@ -86,8 +86,13 @@ class OnnxEncoder:
             raise BundleError(
                 f"{graph} cannot be run as an ONNX encoder ({str(error).splitlines()[0]}); train or fetch the model again."
             ) from error
-        self._tokenizer = load_tokenizer(str(tokenizer))
-        self._start, self._separator, _ = special_ids(self._tokenizer)
+        try:
+            self._tokenizer = load_tokenizer(str(tokenizer))
+            self._start, self._separator, _ = special_ids(self._tokenizer)
+        except Exception as error:  # the tokenizers library raises bare exceptions
+            raise BundleError(
+                f"{tokenizer} is not a tokenizer ({str(error).splitlines()[0]}); restore it or train the model again."
+            ) from error
         self._shape = shape
         self._width = int(self._session.get_outputs()[0].shape[-1])
 
@@ -112,8 +117,8 @@ class OnnxEncoder:
             stream.append(self._separator)
         bounds = sentence_bounds(lengths)
         for window in plan(bounds, self._shape):
-            ids = np.array([[self._start, *stream[window.start : window.end]]], dtype=np.int64)
-            (hidden,) = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+            inputs = np.array([[self._start, *stream[window.start : window.end]]], dtype=np.int64)
+            (hidden,) = self._session.run(None, {"input_ids": inputs, "attention_mask": np.ones_like(inputs)})
             starts = [bounds[i] - window.start + 1 for i in range(window.first, window.last + 1)]
             yield self._window(hidden[0], starts, encodings[window.first : window.last], window.first)
 
@@ -121,7 +126,7 @@ class OnnxEncoder:
         core = hidden[starts[0] : starts[-1]]
         local = np.array(starts[:-1]) - starts[0]
         counts = np.diff(starts)[:, None].astype(np.float32)
-        embeddings = np.add.reduceat(core, local, axis=0) / counts
+        embeddings = np.asarray(np.add.reduceat(core, local, axis=0) / counts, dtype=np.float32)
         pieces = []
         for start, end, encoding in zip(starts[:-1], starts[1:], encodings, strict=True):
             size = end - start - 1
@@ -133,7 +138,7 @@ class OnnxEncoder:
 class SentenceTransformerEncoder:
     """Any model of the sentence-transformers library, by hub id or folder; sentences are encoded without context.
 
-    Needs the extra ``[train]``. With *offline* (the default where ``HF_HUB_OFFLINE`` is set or *name* is a folder) nothing is
+    Needs the extra ``[train]``. With *offline*, and where *name* is a folder, nothing is
     fetched and a missing model is a :class:`BundleError` at once.
     """
 
@@ -145,7 +150,13 @@ class SentenceTransformerEncoder:
                 "This encoder needs sentence-transformers, which is not installed; run: pip install 'newsgauge[train]'."
             ) from error
         try:
-            self._model: Any = SentenceTransformer(name, device="cpu", local_files_only=offline or Path(name).is_dir())
+            folder = name
+            if offline and not Path(name).is_dir():
+                from huggingface_hub import snapshot_download
+
+                # The library asks the hub about a model that is not in the cache even where it is told not to.
+                folder = snapshot_download(name, local_files_only=True)
+            self._model: Any = SentenceTransformer(folder, device="cpu", local_files_only=offline or Path(folder).is_dir())
         except Exception as error:  # the hub client raises many unrelated classes
             raise BundleError(
                 f"The encoder {name!r} is neither a model folder nor in the local cache, and could not be fetched "
@@ -156,7 +167,7 @@ class SentenceTransformerEncoder:
     @property
     def width(self) -> int:
         """The length of an embedding."""
-        return int(self._model.get_sentence_embedding_dimension())
+        return int(self._model.get_embedding_dimension())
 
     def encode(self, sentences: Sequence[str]) -> Iterator[WindowEncoding]:
         """See :meth:`Encoder.encode`; one window holds all sentences, and ``pieces`` is None."""

@@ -33,6 +33,8 @@ class PassageChain:
 
     def log_partition(self, logits: Array) -> float:
         """The log of the sum over all state sequences, for the likelihood in training."""
+        if len(logits) == 0:
+            return 0.0
         emission, transition = self._scores(logits)
         alpha = emission[0]
         for row in emission[1:]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from .encoder import WordPieces
 from .heads import Floats, LinearHead, sigmoid
 from .passages import PassageChain
 
-VERDICT_FEATURES = ("mean logit", "upper quartile", "highest", "share flagged", "spread", "1 / sentences")
+VERDICT_FEATURES = ("mean logit", "upper quartile", "mean of the three highest")
 
 
 @dataclass(frozen=True)
@@ -39,33 +40,35 @@ class GarbleHead:
         if len(pieces.offsets) == 0:
             return ()
         probability = sigmoid(self.piece.logits(pieces.states)[:, 0])
-        words: list[list[float]] = []
+        words: list[list[Any]] = []
         for (start, end), value in zip(pieces.offsets.tolist(), probability.tolist(), strict=True):
             if words and start == words[-1][1] and start > 0 and text[start - 1].isalnum() and text[start : start + 1].isalnum():
                 words[-1][1] = end
                 words[-1][2] = max(words[-1][2], value)
             else:
                 words.append([start, end, value])
-        found: list[list[float]] = []
+        # The encoder reads a sentence up to a limit, which may lie within a word.
+        while text[words[-1][1] - 1].isalnum() and text[words[-1][1] : words[-1][1] + 1].isalnum():
+            words[-1][1] += 1
+        found: list[list[Any]] = []
         for start, end, value in words:
             if value < self.piece_threshold:
                 continue
-            if found and text[int(found[-1][1]) : int(start)].strip() == "":
+            if found and text[found[-1][1] : start].strip() == "":
                 found[-1][1] = end
                 found[-1][2] = max(found[-1][2], value)
             else:
                 found.append([start, end, value])
-        return tuple((int(start), int(end), round(value, 4)) for start, end, value in found)
+        return tuple((start, end, round(value, 4)) for start, end, value in found)
 
     def article_probability(self, logits: npt.NDArray[np.float64]) -> float:
         """The calibrated probability that the whole article, or a good part of it, is garbled machine translation.
 
         *logits*: those of its sentences, at least one.
         """
-        return float(sigmoid(self.verdict.logits(verdict_features(logits, self.threshold)[None, :]))[0, 0])
+        return float(sigmoid(self.verdict.logits(verdict_features(logits)[None, :]))[0, 0])
 
 
-def verdict_features(logits: npt.NDArray[np.float64], threshold: float) -> Floats:
-    """What the verdict is made of (:data:`VERDICT_FEATURES`): many mild scores say as much as a few high ones. *Shape:* (6,)."""
-    flagged = (sigmoid(logits.astype(np.float32)) >= threshold).mean()
-    return np.array([logits.mean(), np.quantile(logits, 0.75), logits.max(), flagged, logits.std(), 1.0 / len(logits)], dtype=np.float32)
+def verdict_features(logits: npt.NDArray[np.float64]) -> Floats:
+    """What the verdict is made of (:data:`VERDICT_FEATURES`): many mild scores say as much as a few high ones. *Shape:* (3,)."""
+    return np.array([logits.mean(), np.quantile(logits, 0.75), np.sort(logits)[-3:].mean()], dtype=np.float32)

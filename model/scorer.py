@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from .bundle import Bundle, load
+from .content import is_breadcrumb
 from .document import Document
 from .encoder import WindowEncoding
 from .heads import Floats, sigmoid
 from .inputs import Article, read
 from .results import ArticleScore, Garble, InputFailure, Kind, Passage, SentenceScore
 from .segment import Segmenter, Sentence, segment
+
+UNITS = 10_000
+"""Published probabilities are multiples of one over this."""
 
 
 class Scorer:
@@ -101,7 +105,7 @@ class Scorer:
             kind: Kind = "sentence"
             if index in alone and document.blocks[sentence.block].kind_hint == "headline":
                 kind = "headline"
-            if content[position] < heads.content.threshold:
+            if content[position] < heads.content.threshold or (index in alone and is_breadcrumb(text)):
                 boilerplate = SentenceScore(index, sentence.start, sentence.end, text, language, "boilerplate")
                 found.append((boilerplate, float(logits[position])))
                 continue
@@ -126,9 +130,13 @@ class Scorer:
 
     def _label(self, row: Floats) -> tuple[str, dict[str, float], bool]:
         best = int(row.argmax())
-        # Four decimals are more than the calibration supports; the last label takes the rounding so that the sum stays 1.
-        rounded = [round(float(value), 4) for value in row]
-        rounded[best] = round(1.0 - sum(value for i, value in enumerate(rounded) if i != best), 4)
+        # Four decimals are more than the calibration supports. They are shared out by largest remainder, ties to the label,
+        # so that they sum to 1 and the label keeps the highest.
+        exact = [float(value) * UNITS / float(row.sum()) for value in row]
+        units = [int(value) for value in exact]
+        for i in sorted(range(len(exact)), key=lambda i: (units[i] - exact[i], i != best))[: UNITS - sum(units)]:
+            units[i] += 1
+        rounded = [value / UNITS for value in units]
         return self.labels[best], dict(zip(self.labels, rounded, strict=True)), bool(row[best] >= self._bundle.heads.stance.confident_from)
 
     def _judge(

@@ -22,6 +22,11 @@ class WindowShape:
     sentence: int = 160
 
     def __post_init__(self) -> None:
+        if min(self.before, self.after) < 0 or self.sentence < 1:
+            raise ValueError(
+                f"A window has context of {self.before} and {self.after} tokens and sentences of at most {self.sentence}; "
+                "expected no context below zero and sentences of at least one token."
+            )
         if self.tokens < self.before + self.after + self.sentence + 2:
             raise ValueError(
                 f"A window of {self.tokens} tokens cannot hold {self.before} + {self.after} tokens of context "
@@ -54,7 +59,7 @@ def sentence_bounds(lengths: Sequence[int]) -> list[int]:
 
 
 def plan(bounds: Sequence[int], shape: WindowShape) -> Iterator[Window]:
-    """Cut a stream into windows of about equal size, as few as fit.
+    """Cut a stream into windows of about equal size, nearly as few as fit.
 
     *bounds* as made by :func:`sentence_bounds`, no sentence longer than ``shape.sentence``. The windows' sentence ranges
     partition the sentences, in order.

@@ -24,6 +24,8 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """
     if path.is_dir():
         raise OutputError(f"{path} is a folder; expected the name of a file to write.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is not a regular file; expected the name of a file to write.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; choose another name or add --overwrite.")
     try:
@@ -36,6 +38,8 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(name, 0o666 & ~_umask())
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path} was made by somebody else in the meantime; choose another name or add --overwrite.")
         os.replace(name, path)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)

@@ -27,8 +27,9 @@ def sink(format: str, output: Path | None, labels: tuple[str, ...], *, overwrite
     with ExitStack() as stack:
         stream = sys.stdout.buffer if output is None else stack.enter_context(atomic_output(output, overwrite=overwrite))
         writer = WRITERS[format](stream, labels)
+        # Also on an error: a writer that is not closed takes its stream with it when it is collected.
+        stack.callback(writer.close)
         yield writer.write
-        writer.close()
 
 
 @contextmanager

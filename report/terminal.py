@@ -15,7 +15,7 @@ from ..model.results import ArticleScore, SentenceScore
 LABEL_STYLES = {"accusation": "red", "denial": "magenta", "evidence": "cyan", "analysis": "yellow"}
 OTHER_LABEL_STYLE = "green"
 GARBLED_STYLE = "reverse"
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def printable(text: str) -> str:
@@ -96,25 +96,27 @@ def model_summary(identity: str, manifest: Mapping[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
+
+    def add(name: str, value: str) -> None:
+        table.add_row(Text(printable(name)), Text(printable(value)))
+
     encoder, training, quality = manifest["encoder"], manifest.get("training", {}), manifest.get("quality", {})
-    table.add_row("model", identity)
-    table.add_row("labels", ", ".join(manifest["labels"]))
-    table.add_row("encoder", f"{encoder.get('base', 'unknown base')}, {encoder['kind']}, embeddings of width {encoder['width']}")
+    add("model", identity)
+    add("labels", ", ".join(manifest["labels"]))
+    add("encoder", f"{encoder.get('base', 'unknown base')}, {encoder['kind']}, embeddings of width {encoder['width']}")
     if "rows" in training:
-        table.add_row(
-            "training rows", ", ".join(f"{count:,} {name}" for name, count in training["rows"].items() if not name.endswith("_dev"))
-        )
+        add("training rows", ", ".join(f"{count:,} {name}" for name, count in training["rows"].items() if not name.endswith("_dev")))
     if "stance" in quality:
         stance = quality["stance"]
         told = f"macro-F1 {stance['macro_f1']:.3f}, accuracy {stance['accuracy']:.3f}, calibration error {stance['calibration_error']:.3f}"
-        table.add_row("labels on dev", f"{told} ({stance['rows']:,} sentences)")
-        table.add_row("F1 by label", ", ".join(f"{label} {value:.3f}" for label, value in stance["f1"].items()))
+        add("labels on dev", f"{told} ({stance['rows']:,} sentences)")
+        add("F1 by label", ", ".join(f"{label} {value:.3f}" for label, value in stance["f1"].items()))
     for name, title in _GARBLED_FIGURES.items():
         value = quality.get("garbled", {}).get(name)
         if value is not None:
-            table.add_row(title, f"{value:.3f}")
+            add(title, f"{value:.3f}")
     if "versions" in manifest:
-        table.add_row("made with", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()))
+        add("made with", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()))
     return table
 
 

@@ -27,6 +27,17 @@ class Writer(Protocol):
         """Write what is held back."""
 
 
+def encodable(value: Any) -> Any:
+    """*value* with the bytes of file names that are not Unicode written out as escapes."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {key: encodable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [encodable(item) for item in value]
+    return value
+
+
 class JsonLinesWriter:
     """One object of the output contract per line, UTF-8."""
 
@@ -38,7 +49,7 @@ class JsonLinesWriter:
 
     def write(self, result: Result) -> None:
         """Write one line."""
-        self._stream.write(self._dump(result.to_dict()) + b"\n")
+        self._stream.write(self._dump(encodable(result.to_dict())) + b"\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -58,13 +69,13 @@ class CsvWriter:
 
     def __init__(self, stream: BinaryIO, labels: tuple[str, ...]) -> None:
         self._text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
-        self._writer = csv.DictWriter(self._text, columns(labels), restval="", lineterminator="\n")
+        self._writer = csv.DictWriter(self._text, columns(labels), restval="", lineterminator="\r\n")
         self._writer.writeheader()
 
     def write(self, result: Result) -> None:
         """Write the rows of one result."""
         for row in flat_rows(result):
-            self._writer.writerow({name: guarded(value) for name, value in row.items()})
+            self._writer.writerow({name: guarded(encodable(value)) for name, value in row.items()})
 
     def close(self) -> None:
         """Flush, and let go of the stream."""
@@ -85,7 +96,7 @@ class ParquetWriter:
 
     def write(self, result: Result) -> None:
         """Keep the rows of one result, and write a row group when there are enough."""
-        self._rows.extend(flat_rows(result))
+        self._rows.extend(encodable(row) for row in flat_rows(result))
         if len(self._rows) >= self._group:
             self._flush()
 

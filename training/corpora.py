@@ -44,7 +44,7 @@ class Corpora:
 
     def texts(self) -> list[str]:
         """Every text that a window of these documents can hold."""
-        found = []
+        found: list[str] = []
         for documents in vars(self).values():
             for document in documents:
                 found.extend(row.text for row in document.rows)

@@ -46,7 +46,7 @@ def labelled(embedded: Embedded) -> tuple[list[Row], Floats]:
 
 def embed_pieces(encoder: Encoder, documents: Sequence[LabelledDocument]) -> list[tuple[Row, WordPieces]]:
     """The word-piece states of every row whose garbled spans are known."""
-    found = []
+    found: list[tuple[Row, WordPieces]] = []
     for document in documents:
         for texts, skip, members in _inputs(document):
             pieces = [piece for window in encoder.encode(texts) for piece in window.pieces or ()]

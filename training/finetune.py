@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -69,14 +70,15 @@ def batches(
 
 
 def hide(batch: Batch, mask_id: int, share: float) -> Batch:
-    """Replace a random *share* of the word pieces inside scored sentences by the mask token."""
+    """Replace a random *share* of the word pieces of scored sentences, separators included, by the mask token."""
     hidden = (torch.rand(batch.ids.shape) < share) & (batch.sentence >= 0)
     return replace(batch, ids=batch.ids.masked_fill(hidden, mask_id))
 
 
 def parameter_groups(network: Network, schedule: Schedule) -> list[dict[str, object]]:
     """Layer-wise learning rates: heads highest, then ``decay`` per layer down to the embeddings; no weight decay on biases and norms."""
-    depth = int(network.encoder.config.num_hidden_layers)
+    config: Any = network.encoder.config
+    depth = int(config.num_hidden_layers)
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
@@ -100,9 +102,12 @@ def finetune(
     schedule: Schedule,
     folder: Path,
     *,
+    identity: str = "",
     after_epoch: Callable[[int], None] | None = None,
 ) -> None:
-    """Train *network* in place. Progress is logged; a checkpoint in *folder* is resumed where its schedule is the same.
+    """Train *network* in place. Progress is logged; a checkpoint in *folder* is resumed.
+
+    One of another schedule, or of another *identity* (what the network and its data are), is ignored with a warning.
 
     Every step draws its dropout from a seed of its own, so a resumed run equals one that was never interrupted.
     """
@@ -110,7 +115,8 @@ def finetune(
     optimizer = torch.optim.AdamW(parameter_groups(network, schedule), betas=(0.9, 0.98), eps=1e-6)
     per_epoch = len(batches(epochs(0), table, shape, schedule, 0))
     total = per_epoch * schedule.epochs
-    done = _restore(network, optimizer, folder, schedule)
+    settings = json.dumps({**asdict(schedule), "identity": identity}, sort_keys=True)
+    done = _restore(network, optimizer, folder, settings)
     began, first, saved = time.monotonic(), done, time.monotonic()
     running: dict[str, float] = {}
     names = dict(schedule.weights)
@@ -126,7 +132,7 @@ def finetune(
         if not math.isfinite(float(loss)):
             raise FloatingPointError(f"The loss became {float(loss)} at step {step}; try a lower learning rate.")
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), schedule.clip)
         optimizer.step()
         for name, value in parts.items():
@@ -138,7 +144,7 @@ def finetune(
                 "step %d/%d epoch %d %s, %.2f s a step, %.0f min left", step + 1, total, epoch, told, rate, rate * (total - step - 1) / 60
             )
         if time.monotonic() - saved > schedule.checkpoint_seconds or last_of_epoch:
-            _save(network, optimizer, folder, schedule, step + 1)
+            _save(network, optimizer, folder, settings, step + 1)
             saved = time.monotonic()
         if last_of_epoch and after_epoch is not None:
             network.eval()
@@ -160,19 +166,19 @@ def _steps(
             step += 1
 
 
-def _save(network: Network, optimizer: torch.optim.Optimizer, folder: Path, schedule: Schedule, done: int) -> None:
+def _save(network: Network, optimizer: torch.optim.Optimizer, folder: Path, settings: str, done: int) -> None:
     tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         for name, value in state.items():
             tensors[f"optimizer.{number}.{name}"] = value if isinstance(value, torch.Tensor) else torch.tensor(value)
     temporary = folder / "checkpoint.tmp"
-    save_file(tensors, temporary, metadata={"done": str(done), "schedule": json.dumps(asdict(schedule))})
+    save_file(tensors, temporary, metadata={"done": str(done), "settings": settings})
     with temporary.open("rb") as written:
         os.fsync(written.fileno())
     os.replace(temporary, folder / "checkpoint.safetensors")
 
 
-def _restore(network: Network, optimizer: torch.optim.Optimizer, folder: Path, schedule: Schedule) -> int:
+def _restore(network: Network, optimizer: torch.optim.Optimizer, folder: Path, settings: str) -> int:
     path = folder / "checkpoint.safetensors"
     if not path.exists():
         return 0
@@ -180,8 +186,8 @@ def _restore(network: Network, optimizer: torch.optim.Optimizer, folder: Path, s
 
     with safe_open(path, framework="pt") as opened:
         metadata = opened.metadata()
-    if json.loads(metadata["schedule"]) != json.loads(json.dumps(asdict(schedule))):
-        log.warning("%s was made by another schedule and is ignored.", path)
+    if metadata.get("settings") != settings:
+        log.warning("%s is of another schedule, base or training set and is ignored.", path)
         return 0
     tensors = load_file(path)
     network.load_state_dict({name[8:]: value for name, value in tensors.items() if name.startswith("network.")})

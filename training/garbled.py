@@ -28,6 +28,7 @@ from .rows import LabelledDocument, Row
 FALSE_FLAGS_ON_NEWS = 0.01
 FALSE_VERDICTS = 0.02
 DOCUMENTS_PER_SYSTEM = 40
+SPLICES = 160
 SHORTEST_JUDGED = 10
 
 Doubles = npt.NDArray[np.float64]
@@ -118,33 +119,34 @@ def _with_spans(documents: Sequence[LabelledDocument], most: int = 2000) -> list
 
 
 def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDocument]:
-    """Whole documents with a verdict: machine output and human translations by system, native news, held-out twins."""
+    """Whole documents with a verdict: weak machine output and human translations, native news, held-out twins and starter articles."""
     rng = random.Random(seed)
     by_system: dict[str, list[JudgedDocument]] = {}
     for found in machine_documents([folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"]):
         by_system.setdefault(found.system, []).append(found)
     chosen = [found for members in by_system.values() for found in rng.sample(members, min(len(members), DOCUMENTS_PER_SYSTEM))]
     twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev]
-    return chosen + twins + native_documents(folder / "stance/unlabelled.jsonl.gz", 400, seed)
+    starters = [JudgedDocument(document, False, "starter", 1.0) for document in corpora.seeds_dev]
+    return chosen + twins + starters + native_documents(folder / "stance/unlabelled.jsonl.gz", 400, seed)
 
 
 def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder: Path, *, seed: int) -> tuple[GarbleHead, dict[str, Any]]:
-    """Fit the chain and the verdict on documents that the encoder never saw whole → the finished head and its figures.
+    """Fit the chain and the verdict on whole documents, none of which trained the encoder as such → the head and its figures.
 
-    The chain is fitted on one half of the systems and measured on the other; the verdict is measured by five-fold
-    cross-validation over systems, on documents of at least :data:`SHORTEST_JUDGED` sentences.
+    The chain is measured with its fit to one half of the systems on the other half, then fitted on both; the verdict is
+    measured by five-fold cross-validation over systems, on documents of at least :data:`SHORTEST_JUDGED` sentences.
     """
     judged = judged_documents(corpora, folder, seed)
     native = [found.document for found in judged if found.system == "native"]
     donors: dict[bool, list[LabelledDocument]] = {True: [], False: []}
     for found in judged:
-        if found.machine and found.weight == 1.0:
+        if found.machine:
             donors[held_out(found.system, 0.5, "chain")].append(found.document)
     half = len(native) // 2
-    fitting = _sequences(encoder, garble, spliced(native[:half], donors[False], 240, seed))
-    chain = fit_chain(fitting)
-    measured = _sequences(encoder, garble, spliced(native[half:], donors[True], 240, seed + 1))
-    said = np.concatenate([_marked(chain, logits) for logits, _ in measured])
+    fitting = _sequences(encoder, garble, spliced(native[:half], donors[False], SPLICES, seed))
+    half_chain = fit_chain(fitting)
+    measured = _sequences(encoder, garble, spliced(native[half:], donors[True], SPLICES, seed + 1))
+    said = np.concatenate([_marked(half_chain, logits) for logits, _ in measured])
     truth = np.concatenate([np.array(states) for _, states in measured])
 
     logits = _document_logits(encoder, garble, [found.document for found in judged])
@@ -153,13 +155,13 @@ def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder
     groups = np.array([found.system if found.machine else f"{found.system}:{i % 10}" for i, found in enumerate(judged)])
     out_of_fold = np.zeros(len(judged))
     for train, test in GroupKFold(5).split(logits, machine, groups):
-        verdict = fit_verdict([logits[i] for i in train], machine[train].tolist(), weights[train].tolist(), garble.threshold)
+        verdict = fit_verdict([logits[i] for i in train], machine[train].tolist(), weights[train].tolist())
         fold = replace(garble, verdict=verdict)
         out_of_fold[test] = [fold.article_probability(logits[i]) for i in test]
-    plain = np.array([len(values) >= SHORTEST_JUDGED for values in logits]) & (weights == 1.0)
+    plain = np.array([len(values) >= SHORTEST_JUDGED for values in logits])
     threshold = threshold_at_false_flags(out_of_fold[plain & ~machine], FALSE_VERDICTS)
-    verdict = fit_verdict(logits, machine.tolist(), weights.tolist(), garble.threshold)
-    finished = replace(garble, chain=chain, verdict=verdict, verdict_threshold=max(0.5, threshold))
+    verdict = fit_verdict(logits, machine.tolist(), weights.tolist())
+    finished = replace(garble, chain=fit_chain(fitting + measured), verdict=verdict, verdict_threshold=max(0.5, threshold))
     return finished, {
         "passage_f1": float(f1_score(truth, said)),
         "article_auroc": auroc(out_of_fold[plain], machine[plain]),

@@ -14,12 +14,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from ..model.encoder import WordPieces
+from ..model.errors import NewsgaugeError
 from ..model.heads import LinearHead, sigmoid
 from ..model.passages import PassageChain
 from ..model.quality import verdict_features
 from ..model.stance import StanceHead
 from .embed import Embedded, labelled
-from .metrics import auroc, coverage_at_accuracy, stance_report
+from .metrics import auroc, best_threshold, coverage_at_accuracy, stance_report
 from .network import soft_stance
 from .rows import STANCE_LABELS, Row
 
@@ -75,6 +76,9 @@ def fit_stance(
     """
     rows, vectors = labelled(train)
     dev_rows, dev_vectors = labelled(dev)
+    missing = set(STANCE_LABELS) - {row.stance for row in rows}
+    if missing:
+        raise NewsgaugeError(f"No training row is labelled {', '.join(sorted(missing))}; every label needs some rows.")
     truth, second = [str(row.stance) for row in dev_rows], [row.secondary for row in dev_rows]
     candidates = {} if trained is None else {"trained with the encoder": _as_regression(trained)}
     candidates |= {f"logistic regression, C = {strength:g}": _soft_fit(vectors, rows, strength, primary) for strength in strengths}
@@ -144,11 +148,7 @@ def best_piece_threshold(head: LinearHead, examples: Sequence[tuple[Row, WordPie
     """The threshold with the best F1 over word pieces → (threshold, F1)."""
     probability = np.concatenate([sigmoid(head.logits(pieces.states)[:, 0]) for _, pieces in examples])
     truth = np.concatenate([piece_hits(row, pieces) for row, pieces in examples])
-    order = np.argsort(-probability)
-    hits = np.cumsum(truth[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + truth.sum())
-    best = int(f1.argmax())
-    return float(probability[order[best]]), float(f1[best])
+    return best_threshold(probability.astype(np.float64), truth)
 
 
 def fit_chain(sequences: Sequence[tuple[Doubles, Sequence[int]]]) -> PassageChain:
@@ -156,17 +156,22 @@ def fit_chain(sequences: Sequence[tuple[Doubles, Sequence[int]]]) -> PassageChai
     prepared = [(logits, np.asarray(states, dtype=np.int64)) for logits, states in sequences]
 
     def loss(values: Doubles) -> float:
-        chain = PassageChain(*map(float, values))
+        chain = _chain(values)
         missed = sum(chain.log_partition(logits) - chain.path_score(logits, states) for logits, states in prepared)
         return float(missed) / len(prepared) + 1e-3 * float(np.square(values).sum())
 
-    found = minimize(loss, np.array([1.0, 0.0, 2.0, 1.0]), method="Nelder-Mead", options={"maxiter": 250, "xatol": 1e-2, "fatol": 1e-4})
-    return PassageChain(*(round(float(value), 4) for value in found.x))
+    found = minimize(loss, np.array([1.0, 0.0, 2.0, 1.0]), method="L-BFGS-B", options={"maxiter": 200})
+    return _chain(found.x.round(4))
 
 
-def fit_verdict(documents: Sequence[Doubles], machine: Sequence[bool], weights: Sequence[float], threshold: float) -> LinearHead:
+def _chain(values: Doubles) -> PassageChain:
+    scale, offset, enter, leave = map(float, values)
+    return PassageChain(scale, offset, enter, leave)
+
+
+def fit_verdict(documents: Sequence[Doubles], machine: Sequence[bool], weights: Sequence[float]) -> LinearHead:
     """Logistic regression over :func:`verdict_features` of whole documents; both classes get the same total weight."""
-    features = np.stack([verdict_features(logits, threshold) for logits in documents]).astype(np.float64)
+    features = np.stack([verdict_features(logits) for logits in documents]).astype(np.float64)
     truth, weight = np.asarray(machine), np.asarray(weights, dtype=np.float64).copy()
     for value in (True, False):
         weight[truth == value] /= weight[truth == value].sum()

@@ -57,7 +57,7 @@ def expected_calibration_error(confidence: Array, right: npt.NDArray[np.bool_], 
     return float(error)
 
 
-def auroc(scores: Sequence[float] | Array, truth: Sequence[bool] | npt.NDArray[np.bool_]) -> float:
+def auroc(scores: Sequence[float] | Array | npt.NDArray[np.float32], truth: Sequence[bool] | npt.NDArray[np.bool_]) -> float:
     """Area under the ROC curve; NaN where one of the classes is missing."""
     known = np.asarray(truth)
     if known.all() or not known.any():
@@ -72,6 +72,17 @@ def threshold_at_false_flags(negative_scores: Array, rate: float) -> float:
     return float(np.nextafter(ordered[min(allowed, len(ordered) - 1)], np.inf))
 
 
+def best_threshold(scores: Array, truth: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """The threshold at which "at or over it" has the best F1 → (threshold, F1)."""
+    order = np.argsort(-scores)
+    hits = np.cumsum(truth[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + truth.sum())
+    # A threshold cannot part entries of equal score.
+    f1[~np.append(np.diff(scores[order]) != 0, True)] = -1.0
+    best = int(f1.argmax())
+    return float(scores[order[best]]), float(f1[best])
+
+
 def coverage_at_accuracy(confidence: Array, right: npt.NDArray[np.bool_], accuracy: float) -> tuple[float, float]:
     """The confidence threshold that covers most rows with at least *accuracy* right among them → (threshold, coverage).
 
@@ -79,7 +90,9 @@ def coverage_at_accuracy(confidence: Array, right: npt.NDArray[np.bool_], accura
     """
     order = np.argsort(-confidence)
     running = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    reached = np.flatnonzero(running >= accuracy)
+    # A threshold cannot part rows of equal confidence.
+    ends = np.append(np.diff(confidence[order]) != 0, True)
+    reached = np.flatnonzero((running >= accuracy) & ends)
     if len(reached) == 0:
         return 1.0, 0.0
     last = reached[-1]

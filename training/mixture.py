@@ -75,7 +75,10 @@ def bags(document: LabelledDocument, rng: random.Random, *, single: float = 0.5,
 
 
 def balanced(document: LabelledDocument, rng: random.Random, *, most_clean: int, ratio: float = 2.0) -> LabelledDocument:
-    """At most *most_clean* clean rows and at most *ratio* garbled rows per clean row, so that a topic is no cue."""
+    """At most *most_clean* clean rows and about *ratio* garbled rows per clean row, so that a topic is no cue.
+
+    Up to 800 garbled rows are kept where there is next to nothing clean to set against them.
+    """
     clean = [row for row in document.rows if (row.garbled or 0.0) < 0.5]
     garbled = [row for row in document.rows if (row.garbled or 0.0) >= 0.5]
     clean = rng.sample(clean, min(len(clean), most_clean))

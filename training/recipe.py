@@ -71,7 +71,8 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
     table = PieceTable.from_file(tokenizer_file(options.base), corpora.texts(), longest=shape.sentence)
     layers = [int(index) for index in options.layers.split(",")] if options.layers else None
     encoder = load_base(options.base, layers=layers)
-    network = Network(encoder, int(encoder.config.hidden_size))
+    config: Any = encoder.config
+    network = Network(encoder, int(config.hidden_size))
     schedule = Schedule(epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed)
 
     def report(epoch: int) -> None:
@@ -82,6 +83,7 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
             "twins": corpora.twins_dev + corpora.seeds_dev,
         }
         figures = {name: summary(predict(network, documents, table, shape)) for name, documents in sets.items() if documents}
+        figures = without_nan(figures)
         log.info("after epoch %d: %s", epoch, json.dumps(figures))
         with (options.run / "epochs.jsonl").open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({"epoch": epoch, **figures}) + "\n")
@@ -93,6 +95,7 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
         training_shape,
         schedule,
         options.run,
+        identity=f"{options.base} {layers} {training_shape} {rows_of(corpora)}",
         after_epoch=report,
     )
     return network
@@ -130,7 +133,7 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
     log.info("quality: %s", json.dumps(quality))
     about: dict[str, Any] = {
         "training": {
-            "rows": {name: sum(len(document.rows) for document in documents) for name, documents in vars(corpora).items()},
+            "rows": rows_of(corpora),
             "epochs": options.epochs,
             "learning_rate": options.learning_rate,
             "seed": options.seed,
@@ -152,6 +155,11 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
         options.output, heads=assembled.heads, encoder=entry, files=files, about=without_nan(about), card=text, overwrite=options.overwrite
     )
     log.info("wrote %s", options.output)
+
+
+def rows_of(corpora: Corpora) -> dict[str, int]:
+    """Rows of each kind."""
+    return {name: sum(len(document.rows) for document in documents) for name, documents in vars(corpora).items()}
 
 
 def reproduction(options: argparse.Namespace) -> str:

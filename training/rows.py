@@ -153,7 +153,8 @@ def quality_documents(path: Path, *, wanted: tuple[str, ...] = ("garbled", "clea
         marked = sorted({(s[0], s[1]) for s in row["spans"] if s[2].startswith(VISIBLE_FAULTS)})
         if garbled and marked:
             spans = tuple(marked)
-        precision = float(row.get("label_precision_est") or 0.8)
+        estimate = row.get("label_precision_est")
+        precision = 0.8 if estimate is None else float(estimate)
         grouped.setdefault((row["source_corpus"], row["domain"]), []).append(
             Row(row["text"], garbled=float(garbled), garbled_weight=max(0.0, 2 * precision - 1), spans=spans, origin=row["id"])
         )
