@@ -1,0 +1,128 @@
+"""Passages: the chain's sums against plain enumeration of every state sequence, and the runs that come of them."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsgauge.model.passages import PassageChain, find_runs
+
+LOGITS = st.lists(st.floats(-20, 20), min_size=1, max_size=8).map(lambda values: np.array(values, dtype=np.float64))
+CHAINS = st.builds(
+    PassageChain,
+    scale=st.floats(-3, 3),
+    offset=st.floats(-5, 5),
+    enter=st.floats(-5, 8),
+    leave=st.floats(-5, 8),
+    shortest=st.integers(1, 3),
+)
+PLAIN = PassageChain(scale=1.0, offset=0.0, enter=3.0, leave=2.0)
+
+
+def by_hand(chain: PassageChain, logits: np.ndarray, states: tuple[int, ...]) -> float:
+    """The score of a state sequence, written out from the description of the chain."""
+    score = sum(chain.scale * logit + chain.offset for logit, state in zip(logits.tolist(), states, strict=True) if state)
+    for one, two in pairwise(states):
+        score -= chain.enter if (one, two) == (0, 1) else chain.leave if (one, two) == (1, 0) else 0.0
+    return float(score)
+
+
+def enumerate_all(chain: PassageChain, logits: np.ndarray) -> tuple[float, np.ndarray]:
+    """log of the sum over all 2ⁿ sequences, and each sentence's share of those where it is garbled."""
+    sequences = list(product((0, 1), repeat=len(logits)))
+    scores = np.array([by_hand(chain, logits, states) for states in sequences])
+    top = scores.max()
+    weights = np.exp(scores - top)
+    total = weights.sum()
+    inside = np.array([sum(w for w, s in zip(weights, sequences, strict=True) if s[i]) for i in range(len(logits))])
+    return float(top + np.log(total)), inside / total
+
+
+@settings(deadline=None, max_examples=100)
+@given(CHAINS, LOGITS)
+def test_the_posterior_and_the_partition_are_those_of_enumeration(chain: PassageChain, logits: np.ndarray) -> None:
+    partition, posterior = enumerate_all(chain, logits)
+    assert chain.log_partition(logits) == pytest.approx(partition, rel=1e-9, abs=1e-9)
+    np.testing.assert_allclose(chain.posterior(logits), posterior, atol=1e-9)
+
+
+@settings(deadline=None)
+@given(CHAINS, LOGITS, st.data())
+def test_the_score_of_a_path_is_the_sum_of_its_parts(chain: PassageChain, logits: np.ndarray, data: st.DataObject) -> None:
+    states = tuple(data.draw(st.lists(st.integers(0, 1), min_size=len(logits), max_size=len(logits))))
+    score = chain.path_score(logits, np.array(states, dtype=np.int64))
+    assert score == pytest.approx(by_hand(chain, logits, states), rel=1e-9, abs=1e-9)
+    assert score <= chain.log_partition(logits) + 1e-9
+
+
+def test_nothing_has_no_posterior_no_runs_and_one_empty_path() -> None:
+    empty = np.zeros(0)
+    assert PLAIN.posterior(empty).shape == (0,)
+    assert PLAIN.runs(empty) == []
+    assert find_runs(empty, 2) == []
+    assert PLAIN.path_score(empty, np.zeros(0, dtype=np.int64)) == 0.0
+    assert PLAIN.log_partition(empty) == 0.0
+
+
+@pytest.mark.filterwarnings("error")
+def test_extreme_logits_and_long_documents_stay_finite() -> None:
+    logits = np.where(np.arange(5000) % 1000 < 500, 800.0, -800.0)
+    posterior = PLAIN.posterior(logits)
+    assert ((posterior >= 0) & (posterior <= 1)).all()
+    np.testing.assert_allclose(posterior, logits > 0, atol=1e-12)
+    assert np.isfinite(PLAIN.log_partition(logits))
+    assert [(first, last) for first, last, _ in PLAIN.runs(logits)] == [(i * 1000, i * 1000 + 499) for i in range(5)]
+
+
+def test_a_lone_doubtful_sentence_follows_its_neighbours() -> None:
+    surrounded = PLAIN.posterior(np.array([4.0, 4.0, -1.0, 4.0, 4.0]))
+    apart = PLAIN.posterior(np.array([-4.0, -4.0, 1.0, -4.0, -4.0]))
+    assert surrounded[2] > 0.9
+    assert apart[2] < 0.1
+    assert PLAIN.runs(np.array([4.0, 4.0, -1.0, 4.0, 4.0]))[0][:2] == (0, 4)
+    assert PLAIN.runs(np.array([-4.0, -4.0, 1.0, -4.0, -4.0])) == []
+
+
+def test_without_cost_of_change_a_sentence_is_judged_alone() -> None:
+    logits = np.array([-2.0, 0.0, 3.0])
+    np.testing.assert_allclose(PassageChain(1.0, 0.0, 0.0, 0.0).posterior(logits), 1 / (1 + np.exp(-logits)), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("values", "shortest", "expected"),
+    [
+        ([0.9, 0.9], 2, [(0, 1)]),
+        ([0.9, 0.1, 0.9], 1, [(0, 0), (2, 2)]),
+        ([0.9, 0.1, 0.9], 2, []),
+        ([0.1, 0.5, 0.5, 0.49], 2, [(1, 2)]),
+        ([0.6, 0.7, 0.2, 0.6, 0.7, 0.8], 3, [(3, 5)]),
+        ([0.2], 1, []),
+        ([1.0], 1, [(0, 0)]),
+    ],
+)
+def test_runs_start_at_one_half_and_have_a_least_length(values: list[float], shortest: int, expected: list[tuple[int, int]]) -> None:
+    found = find_runs(np.array(values), shortest)
+    assert [(first, last) for first, last, _ in found] == expected
+    for first, last, mean in found:
+        assert mean == pytest.approx(sum(values[first : last + 1]) / (last - first + 1))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), max_size=30), st.integers(1, 4))
+def test_runs_are_maximal_and_in_order(values: list[float], shortest: int) -> None:
+    found = find_runs(np.array(values), shortest)
+    inside = [value >= 0.5 for value in values]
+    covered: set[int] = set()
+    for first, last, _ in found:
+        assert last - first + 1 >= shortest
+        assert all(inside[first : last + 1])
+        assert first == 0 or not inside[first - 1]
+        assert last == len(values) - 1 or not inside[last + 1]
+        assert not covered or first > max(covered) + 1
+        covered |= set(range(first, last + 1))
+    if shortest == 1:
+        assert covered == {i for i, value in enumerate(inside) if value}

@@ -1,0 +1,150 @@
+"""The garbled head: words marked whole, neighbours joined, and what the verdict on an article is made of."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsgauge.model.encoder import WordPieces
+from newsgauge.model.heads import LinearHead
+from newsgauge.model.passages import PassageChain
+from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead, verdict_features
+
+
+def head(*weights: float) -> LinearHead:
+    return LinearHead(np.array([weights], dtype=np.float32), np.zeros(1, dtype=np.float32))
+
+
+def garble(*, threshold: float = 0.5, piece_threshold: float = 0.5, verdict: LinearHead | None = None) -> GarbleHead:
+    """A head whose piece logit is the state itself."""
+    return GarbleHead(
+        sentence=head(1.0),
+        piece=head(1.0),
+        threshold=threshold,
+        piece_threshold=piece_threshold,
+        chain=PassageChain(1.0, 0.0, 2.0, 2.0),
+        verdict=verdict or head(*[0.0] * len(VERDICT_FEATURES)),
+        verdict_threshold=0.5,
+    )
+
+
+def pieces(*parts: tuple[int, int, float]) -> WordPieces:
+    """Word pieces as ``(start, end, probability)``."""
+    odds = [np.log(probability / (1 - probability)) for _, _, probability in parts]
+    offsets = np.array([(start, end) for start, end, _ in parts], dtype=np.int64).reshape(len(parts), 2)
+    return WordPieces(offsets, np.array(odds, dtype=np.float32).reshape(len(parts), 1))
+
+
+def marked(text: str, *parts: tuple[int, int, float], threshold: float = 0.5) -> list[str]:
+    return [text[start:end] for start, end, _ in garble(piece_threshold=threshold).spans(text, pieces(*parts))]
+
+
+def test_a_word_of_several_pieces_is_marked_whole_with_its_highest_value() -> None:
+    text = "The unforeseeable quay"
+    found = garble().spans(text, pieces((0, 3, 0.1), (4, 6, 0.2), (6, 13, 0.9), (13, 17, 0.3), (18, 22, 0.1)))
+    assert [(start, end) for start, end, _ in found] == [(4, 17)]
+    assert found[0][2] == pytest.approx(0.9, abs=1e-4)
+
+
+def test_neighbouring_words_are_one_span_and_others_are_not() -> None:
+    text = "one two  three four"
+    assert marked(text, (0, 3, 0.9), (4, 7, 0.9), (9, 14, 0.1), (15, 19, 0.9)) == ["one two", "four"]
+    assert marked(text, (0, 3, 0.1), (4, 7, 0.9), (9, 14, 0.9), (15, 19, 0.1)) == ["two  three"]
+
+
+def test_punctuation_between_two_words_parts_them_unless_it_is_marked_too() -> None:
+    text = "tide, quay"
+    assert marked(text, (0, 4, 0.9), (4, 5, 0.1), (6, 10, 0.9)) == ["tide", "quay"]
+    assert marked(text, (0, 4, 0.9), (4, 5, 0.9), (6, 10, 0.9)) == ["tide, quay"]
+
+
+def test_the_parts_of_a_hyphenated_word_are_words_of_their_own() -> None:
+    assert marked("half-sunk barge", (0, 4, 0.1), (4, 5, 0.1), (5, 9, 0.9), (10, 15, 0.1)) == ["sunk"]
+
+
+def test_a_word_is_marked_from_the_threshold_on() -> None:
+    text = "red blue"
+    assert marked(text, (0, 3, 0.75), (4, 8, 0.7), threshold=0.74) == ["red"]
+    assert marked(text, (0, 3, 0.75), (4, 8, 0.7), threshold=0.69) == ["red blue"]
+    assert marked(text, (0, 3, 0.75), (4, 8, 0.7), threshold=0.76) == []
+
+
+def test_no_pieces_make_no_spans() -> None:
+    empty = WordPieces(np.zeros((0, 2), dtype=np.int64), np.zeros((0, 1), dtype=np.float32))
+    assert garble().spans("", empty) == ()
+
+
+def test_a_word_cut_off_where_reading_stops_is_still_marked_whole() -> None:
+    # The encoder reads a sentence up to a limit, which may lie within a word.
+    assert marked("quay unforeseeable tide", (0, 4, 0.1), (5, 7, 0.9), (7, 14, 0.9)) == ["unforeseeable"]
+
+
+@st.composite
+def sentences(draw: st.DrawFn) -> tuple[str, list[tuple[int, int, float]]]:
+    """A sentence of words and punctuation cut into pieces at random, a probability for each."""
+    text = "".join(
+        draw(st.lists(st.tuples(st.text("abéZ1", min_size=1, max_size=9), st.sampled_from([" ", "  ", ", ", "-", ". "])), max_size=12).map(
+            lambda pairs: [part for pair in pairs for part in pair]
+        ))
+    )  # fmt: skip
+    found: list[tuple[int, int, float]] = []
+    for match in re.finditer(r"\w+|[^\w\s]", text):
+        cuts = {match.start(), match.end(), *draw(st.lists(st.integers(match.start(), match.end()), max_size=3))}
+        ordered = sorted(cuts)
+        found += [(a, b, draw(st.sampled_from([0.05, 0.4, 0.6, 0.95]))) for a, b in pairwise(ordered)]
+    return text, found
+
+
+@settings(deadline=None, max_examples=200)
+@given(sentences())
+def test_spans_are_ordered_whole_words_and_hold_every_high_piece(case: tuple[str, list[tuple[int, int, float]]]) -> None:
+    text, parts = case
+    spans = garble().spans(text, pieces(*parts))
+    for start, end, value in spans:
+        assert 0 <= start < end <= len(text)
+        assert not (start > 0 and text[start - 1].isalnum() and text[start].isalnum())
+        assert not (end < len(text) and text[end - 1].isalnum() and text[end].isalnum())
+        assert 0.5 <= value <= 1
+    for (_, end, _), (start, _, _) in pairwise(spans):
+        assert end < start
+        assert text[end:start].strip()
+    for start, end, value in parts:
+        assert (value < 0.5) or any(a <= start and end <= b for a, b, _ in spans)
+
+
+def test_the_features_of_a_verdict_are_what_their_names_say() -> None:
+    logits = np.array([-5.0, 1.0, 2.0, 6.0, 1.0])
+    features = dict(zip(VERDICT_FEATURES, verdict_features(logits).tolist(), strict=True))
+    assert features == {
+        "mean logit": pytest.approx(1.0),
+        "upper quartile": pytest.approx(2.0),
+        "mean of the three highest": pytest.approx(3.0),
+    }
+
+
+@pytest.mark.parametrize(("values", "expected"), [([3.0], [3, 3, 3]), ([1.0, 5.0], [3, 4, 3])])
+def test_an_article_of_one_or_two_sentences_has_features_too(values: list[float], expected: list[float]) -> None:
+    np.testing.assert_allclose(verdict_features(np.array(values)), np.array(expected, dtype=np.float32))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-30, 30), min_size=1, max_size=40), st.randoms(use_true_random=False))
+def test_the_features_are_finite_and_blind_to_order(values: list[float], random: object) -> None:
+    features = verdict_features(np.array(values))
+    assert features.shape == (len(VERDICT_FEATURES),) and features.dtype == np.float32
+    assert np.isfinite(features).all()
+    shuffled = list(values)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(verdict_features(np.array(shuffled)), features, rtol=1e-5, atol=1e-5)
+
+
+def test_the_verdict_follows_its_head() -> None:
+    by_mean = garble(verdict=head(1.0, *[0.0] * (len(VERDICT_FEATURES) - 1)))
+    assert by_mean.article_probability(np.zeros(5)) == pytest.approx(0.5)
+    low, high = (by_mean.article_probability(np.full(5, value)) for value in (-4.0, 4.0))
+    assert 0 <= low < 0.05 and 0.95 < high <= 1

@@ -1,0 +1,194 @@
+"""Sentences: exact offsets, and every repair."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsgauge.model.document import Document
+from newsgauge.model.errors import InputError
+from newsgauge.model.segment import Segmenter, SentencexSegmenter, segment
+
+NEWS = st.lists(
+    st.sampled_from(
+        [
+            "The ferry left",
+            "U.S.",
+            "Sen.",
+            "p.m.",
+            "5",
+            "J.",
+            '"',
+            "“",
+            "”",
+            "'",
+            "(",
+            ")",
+            "[",
+            "]",
+            ".",
+            "?",
+            "!",
+            "...",
+            "…",
+            "\n",
+            "\n\n",
+            " ",
+            "vital.October",
+            "—",
+            "é",
+            "No",
+            "he",
+        ]
+    ),
+    max_size=60,
+).map("".join)
+
+
+def sentences(text: str, segmenter: Segmenter | None = None) -> list[str]:
+    return [text[start:end] for start, end in (segmenter or SentencexSegmenter()).spans(text)]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.one_of(st.text(max_size=300), NEWS))
+def test_sentences_partition_the_text(text: str) -> None:
+    try:
+        document = Document.from_text(text)
+    except InputError:
+        return
+    position = 0
+    for sentence in segment(document):
+        block = document.blocks[sentence.block]
+        assert block.start <= sentence.start < sentence.end <= block.end
+        assert position <= sentence.start
+        assert not document.text[position : sentence.start].strip()
+        content = document.text[sentence.start : sentence.end]
+        assert content == content.strip()
+        position = sentence.end
+    assert not document.text[position:].strip()
+
+
+class Careless:
+    """A segmenter that overlaps, leaves gaps and goes out of range."""
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        return [(4, 6), (2, 9), (5, 5), (-3, 2), (len(text), len(text) + 9)]
+
+
+@given(st.text(min_size=1, max_size=60))
+def test_a_careless_segmenter_loses_nothing(text: str) -> None:
+    try:
+        document = Document.from_text(text)
+    except InputError:
+        return
+    found = segment(document, Careless())
+    assert "".join("".join(document.text[s.start : s.end].split()) for s in found) == "".join(document.text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        # Clock times: a sentence ends only where the time is over.
+        ("The ship docked at 5 p.m. Monday in the rain.", 1),
+        ("It sailed at 11:40 a.m. Eastern time on a calm sea.", 1),
+        ("It sails from 9 a.m. to 5 p.m. daily.", 1),
+        ("The ship docked at 5 p.m. Sailors waved from the deck.", 2),
+        # Abbreviations and titles.
+        ("The U.S. Coast Guard searched all night.", 1),
+        ("They sailed to the U.S. The voyage took a week.", 2),
+        ("Later Sen. Ada Moss met Rep. Lou Hart and Gov. Tim Poole.", 1),
+        ("He thanked Lt. Col. Ruth Okoro and Ms. Vance.", 1),
+        ("Pier No. 7 burned down on Jan. 12 after dark.", 1),
+        ("She said no. Nobody asked again.", 2),
+        ("Captain J. R. Holm met George W. Stone there.", 1),
+        ("Critics such as Len Ito, R-Calif., objected loudly.", 1),
+        ("Harbour Lines Inc. Chief Executive Mia Lund resigned.", 1),
+        ("He works for Harbour Lines Inc. The firm is old.", 2),
+        # Brackets stay with their sentence; a sentence in brackets is one.
+        ("It will be [the captain's word]. Then he left.", 2),
+        ("He left [the harbour]. She stayed.", 2),
+        ("They moved towards the front. [North pier]. The number is small.", 2),
+        ("The ship sank. (Nobody was on board.) An inquiry began.", 3),
+        # Run-together text.
+        ("The strait is strategically vital.October The peace deal held.", 2),
+        ("They met in 2019.Nobody remembers why.", 2),
+        ("The page is on Node.Js and Booking.Com today.", 1),
+        ("Some fruit, e.g.Apples, and the U.S.A squad came.", 1),
+        ("Write to press@harbour.Example or see www.harbour.Example today.", 1),
+        # Others.
+        ("What now? he asked. Nobody knew!", 2),
+        ("The list: 1. Harbour. 2. Bridge.", 3),
+        ("He paused... then went on.", 1),
+        ("The line broke\nin the middle. And went\non.", 2),
+    ],
+)
+def test_repairs(text: str, count: int) -> None:
+    assert len(sentences(text)) == count, sentences(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("“We saw it. It was on fire,” she said. Then she left.", ["“We saw it. It was on fire,” she said.", "Then she left."]),
+        ('He said: "It sank. We swam." Nobody spoke.', ['He said: "It sank. We swam."', "Nobody spoke."]),
+        ("“Is it over?” he asked. “Yes.” “Good.”", ["“Is it over?” he asked.", "“Yes.”", "“Good.”"]),
+    ],
+)
+def test_a_quotation_of_several_sentences_is_not_torn_apart(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('The ship sank. "We swam," he said.', ["The ship sank.", '"We swam," he said.']),
+        ("The ship sank. “ We swam,” he said.", ["The ship sank.", "“ We swam,” he said."]),
+        ("“The ship sank. ” He left.", ["“The ship sank. ”", "He left."]),
+        ('"The ship sank. " He left.', ['"The ship sank. "', "He left."]),
+        ("The ship sank.“We swam,” he said.", ["The ship sank.", "“We swam,” he said."]),
+        ("He left. ”", ["He left. ”"]),
+        ("“We swam.” — Ada Moss, sailor", ["“We swam.” — Ada Moss, sailor"]),
+        ('"', ['"']),
+    ],
+)
+def test_quotation_marks_stay_with_their_words(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+def test_a_block_ends_a_sentence() -> None:
+    document = Document.from_text("A heading without a stop\n\nThe ship sank. It was old.")
+    assert [(s.block, document.text[s.start : s.end]) for s in segment(document)] == [
+        (0, "A heading without a stop"),
+        (1, "The ship sank."),
+        (1, "It was old."),
+    ]
+
+
+def test_chunks_make_no_boundaries() -> None:
+    text = "The ferry left the harbour at dawn on a calm sea. " * 1000
+    assert set(sentences(text)) == {"The ferry left the harbour at dawn on a calm sea."}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The ferry left the harbour at dawn on a calm sea. " * 100_000,
+        "x" * 1_000_000,
+        "a." * 500_000,
+        '"' * 500_000,
+        "(“" * 250_000,
+        '" ' * 250_000,
+        "Well. " + " '" * 250_000 + "End",
+        "." * 500_000,
+        "![a](" * 60_000,
+        "a\n" * 100_000,
+    ],
+    ids=["line", "token", "dotted", "quotes", "open", "loose", "gap", "dots", "exclaim", "lines"],
+)
+def test_time_is_bounded(text: str) -> None:
+    document = Document.from_text(text)
+    started = time.process_time()
+    found = segment(document)
+    assert time.process_time() - started < 30
+    assert found[0].start == 0 and found[-1].end == len(document.text.rstrip())

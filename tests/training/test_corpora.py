@@ -1,0 +1,94 @@
+"""The training mixture on the starter data that ships: what is kept for dev, what an epoch holds."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from newsgauge.model.windows import WindowShape
+from newsgauge.training.corpora import Corpora, epoch_windows, held_out, load_corpora
+from newsgauge.training.wordpieces import PieceTable
+
+
+@pytest.fixture(scope="module")
+def starters(seeds: Path) -> Corpora:
+    return load_corpora(seeds, None)
+
+
+def originals(seeds: Path, pattern: str) -> list[str]:
+    return [json.loads(line)["id"] for path in sorted(seeds.glob(pattern)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
+def test_the_held_out_share_is_near_the_asked_one(share: float) -> None:
+    names = [f"article-{number}" for number in range(4000)]
+    assert sum(held_out(name, share) for name in names) / len(names) == pytest.approx(share, abs=0.025)
+
+
+def test_a_larger_share_keeps_what_a_smaller_one_held_out() -> None:
+    names = [f"article-{number}" for number in range(300)]
+    small, large = ({name for name in names if held_out(name, share)} for share in (0.1, 0.3))
+    assert small < large
+    assert not any(held_out(name, 0.0) for name in names)
+    assert all(held_out(name, 1.0) for name in names)
+
+
+def test_another_salt_is_another_split() -> None:
+    names = [f"article-{number}" for number in range(300)]
+    assert {name for name in names if held_out(name, 0.3)} != {name for name in names if held_out(name, 0.3, "chain")}
+
+
+def test_every_starter_article_is_in_training_or_in_dev_and_never_in_both(starters: Corpora, seeds: Path) -> None:
+    training, dev = [document.name for document in starters.seeds], [document.name for document in starters.seeds_dev]
+    assert not set(training) & set(dev)
+    assert sorted(training + dev) == sorted(originals(seeds, "s*.jsonl"))
+    assert len(dev) / len(training + dev) == pytest.approx(0.2, abs=0.08)
+
+
+def test_a_twin_stands_on_the_same_side_as_its_original(starters: Corpora) -> None:
+    assert starters.twins
+    assert starters.twins_dev
+    assert {twin.name for twin in starters.twins} == {document.name for document in starters.seeds}
+    assert {twin.name for twin in starters.twins_dev} == {document.name for document in starters.seeds_dev}
+
+
+def test_no_sentence_of_a_held_out_article_is_trained_on(starters: Corpora) -> None:
+    training = {row.text for document in starters.seeds + starters.twins for row in document.rows}
+    shared = [row.text for document in starters.seeds_dev + starters.twins_dev for row in document.rows if row.text in training]
+    assert shared == []
+
+
+def test_boilerplate_is_split_by_row(starters: Corpora) -> None:
+    (training,), (dev,) = starters.boilerplate, starters.boilerplate_dev
+    assert not {row.origin for row in training.rows} & {row.origin for row in dev.rows}
+    share = len(dev.rows) / len(training.rows + dev.rows)
+    assert share == pytest.approx(0.2, abs=0.06)
+    assert {row.article for row in dev.rows} == {True, False}
+
+
+def test_without_corpora_there_are_only_starter_data(starters: Corpora) -> None:
+    assert starters.stance == starters.stance_dev == starters.quality == starters.quality_dev == []
+
+
+def test_a_folder_without_starter_data_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="boilerplate"):
+        load_corpora(tmp_path, None)
+
+
+def test_an_epoch_holds_every_training_row_and_no_dev_row(starters: Corpora, tokenizer_path: Path) -> None:
+    shape = WindowShape()
+    table = PieceTable.from_file(str(tokenizer_path), starters.texts(), longest=shape.sentence)
+    windows = epoch_windows(starters, table, shape, epoch=0, seed=1)
+    counts = Counter(row.origin for window in windows for row in window.rows[window.first : window.last])
+    training = {row.origin for document in starters.seeds + starters.twins for row in document.rows}
+    dev = {row.origin for document in starters.seeds_dev + starters.twins_dev for row in document.rows}
+    assert set(counts) == training
+    assert not set(counts) & dev
+    # Once as it is, and at most once more in the splice of the pair.
+    assert set(counts.values()) == {1, 2}
+    assert windows == epoch_windows(starters, table, shape, epoch=0, seed=1)
+    assert windows != epoch_windows(starters, table, shape, epoch=1, seed=1)
+    assert windows != epoch_windows(starters, table, shape, epoch=0, seed=2)

@@ -1,0 +1,238 @@
+"""Heads fitted on made-up embeddings whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+from newsgauge.model.encoder import WordPieces
+from newsgauge.model.heads import LinearHead, sigmoid
+from newsgauge.model.quality import verdict_features
+from newsgauge.training.embed import Embedded, labelled
+from newsgauge.training.heads import (
+    BinaryRows,
+    best_piece_threshold,
+    fit_binary,
+    fit_chain,
+    fit_pieces,
+    fit_stance,
+    fit_verdict,
+    piece_hits,
+)
+from newsgauge.training.rows import STANCE_LABELS, Row
+
+WIDTH = 8
+
+
+def clusters(seed: int, count: int, *, spread: float, unlabelled: int = 0) -> Embedded:
+    """Four clouds, one a label, around corners of the space; *unlabelled* rows lie anywhere."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, len(STANCE_LABELS), count)
+    vectors = 2.0 * np.eye(len(STANCE_LABELS), WIDTH)[labels] + spread * rng.normal(size=(count, WIDTH))
+    rows = [Row("x", stance=STANCE_LABELS[label]) for label in labels] + [Row("?")] * unlabelled
+    anywhere = 9 * rng.normal(size=(unlabelled, WIDTH))
+    return Embedded(rows, np.concatenate([vectors, anywhere]).astype(np.float32), np.zeros(len(rows), dtype=np.int64))
+
+
+def test_the_stance_head_gets_separable_labels_right() -> None:
+    dev = clusters(2, 200, spread=0.3, unlabelled=40)
+    fitted = fit_stance(clusters(1, 300, spread=0.3, unlabelled=60), dev)
+    rows, vectors = labelled(dev)
+    probabilities = fitted.head.probabilities(vectors)
+    assert [STANCE_LABELS[best] for best in probabilities.argmax(1)] == [row.stance for row in rows]
+    assert probabilities.sum(1) == pytest.approx(np.ones(len(rows)), abs=1e-5)
+    assert fitted.head.labels == STANCE_LABELS
+    assert fitted.head.temperature > 0
+    assert fitted.coverage == 1.0
+    assert (probabilities.max(1) >= fitted.head.confident_from).all()
+
+
+def test_the_temperature_brings_confidence_to_the_accuracy_on_dev() -> None:
+    dev = clusters(4, 1500, spread=1.2)
+    fitted = fit_stance(clusters(3, 1500, spread=1.2), dev)
+    probabilities = fitted.head.probabilities(dev.vectors)
+    right = np.array([STANCE_LABELS[best] == row.stance for best, row in zip(probabilities.argmax(1), dev.rows, strict=True)])
+    assert 0.6 < right.mean() < 0.95, "the task is neither trivial nor hopeless"
+    assert probabilities.max(1).mean() == pytest.approx(right.mean(), abs=0.03)
+    confident = probabilities.max(1) >= fitted.head.confident_from
+    assert right[confident].mean() >= fitted.accuracy_when_confident
+    assert confident.mean() == pytest.approx(fitted.coverage)
+    assert 0 < fitted.coverage < 1
+
+
+def test_the_best_candidate_on_dev_is_kept() -> None:
+    train, dev = clusters(5, 400, spread=1.0), clusters(6, 500, spread=1.0)
+    assert fit_stance(train, dev, strengths=(0.3,)).origin == "logistic regression, C = 0.3"
+    ideal = LinearHead(4 * np.eye(len(STANCE_LABELS), WIDTH, dtype=np.float32), np.zeros(len(STANCE_LABELS), np.float32))
+    wrong = LinearHead(-ideal.weight, ideal.bias)
+    few = clusters(7, 12, spread=1.0)
+    kept = fit_stance(few, dev, trained=ideal)
+    assert kept.origin == "trained with the encoder"
+    assert np.array_equal(kept.head.head.weight, ideal.weight)
+    assert fit_stance(train, dev, trained=wrong).origin.startswith("logistic regression")
+
+
+def test_a_second_label_gets_its_share_of_probability() -> None:
+    rng = np.random.default_rng(0)
+    vectors = (np.array([[3.0, 0.0]] * 100 + [[0.0, 3.0]] * 100) + 0.05 * rng.normal(size=(200, 2))).astype(np.float32)
+    sure = [Row("x", stance="denial")] * 100
+    torn = [Row("x", stance="accusation", secondary="evidence")] * 100
+    extra = np.array([[-3.0, 0.0], [-3.0, 0.0], [0.0, -3.0], [0.0, -3.0]], dtype=np.float32)
+    rows = sure + torn + [Row("x", stance="analysis")] * 2 + [Row("x", stance="evidence")] * 2
+    everything = Embedded(rows, np.concatenate([vectors, extra]), np.zeros(len(rows), dtype=np.int64))
+    head = fit_stance(everything, everything, primary=0.6).head
+    named = dict(zip(STANCE_LABELS, head.probabilities(vectors[100:]).mean(0), strict=True))
+    assert named["accusation"] > named["evidence"] > max(named["denial"], named["analysis"])
+
+
+def test_a_binary_head_points_the_right_way_and_is_calibrated() -> None:
+    rng = np.random.default_rng(7)
+
+    def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
+        truth = np.arange(count) % 2 == 0
+        return (rng.normal(size=(count, 3)) + truth[:, None] * np.array([1.2, 0.0, -0.8])).astype(np.float32), truth
+
+    vectors, truth = draw(800)
+    dev_vectors, dev_truth = draw(800)
+    # Targets so soft that the raw head would be far too timid.
+    head = fit_binary(BinaryRows(vectors, np.where(truth, 0.7, 0.3), np.ones(800)), dev_vectors, dev_truth)
+    assert head.weight[0, 0] > 0 > head.weight[0, 2]
+    probability = sigmoid(head.logits(dev_vectors)[:, 0])
+    assert probability[dev_truth].mean() > probability[~dev_truth].mean() + 0.3
+    assert probability.mean() == pytest.approx(dev_truth.mean(), abs=0.01)
+    for low, high in ((0.0, 0.3), (0.3, 0.7), (0.7, 1.0)):
+        inside = (probability >= low) & (probability < high)
+        assert inside.sum() > 50
+        assert dev_truth[inside].mean() == pytest.approx(probability[inside].mean(), abs=0.12)
+
+
+def test_a_weightless_row_does_not_pull_a_binary_head() -> None:
+    vectors = np.array([[1.0], [-1.0], [5.0]] * 20, dtype=np.float32)
+    targets = np.array([1.0, 0.0, 0.0] * 20)
+    dev = np.array([[1.0], [-1.0], [0.5], [-0.5]] * 10, dtype=np.float32)
+    head = fit_binary(BinaryRows(vectors, targets, np.array([1.0, 1.0, 0.0] * 20)), dev, dev[:, 0] > 0, strength=1.0)
+    assert head.weight[0, 0] > 0
+
+
+def test_the_binary_head_that_ranks_dev_better_is_kept_and_calibrated() -> None:
+    rng = np.random.default_rng(11)
+    dev_truth = np.arange(400) % 4 == 0
+    dev_vectors = (rng.normal(size=(400, 2)) + 1.5 * dev_truth[:, None] * np.array([1.0, 0.0])).astype(np.float32)
+    misled = BinaryRows(np.array([[0.0, 1.0], [0.0, -1.0]] * 10, dtype=np.float32), np.array([1.0, 0.0] * 10), np.ones(20))
+    right, bias = np.array([[9.0, 0.0]], dtype=np.float32), np.array([5.0], dtype=np.float32)
+    head = fit_binary(misled, dev_vectors, dev_truth, trained=LinearHead(right, bias))
+    assert head.weight[0, 1] == 0.0
+    assert 0 < head.weight[0, 0] < 9.0
+    assert sigmoid(head.logits(dev_vectors)[:, 0]).mean() == pytest.approx(dev_truth.mean(), abs=0.01)
+    led = BinaryRows(dev_vectors, dev_truth.astype(float), np.ones(400))
+    refitted = fit_binary(led, dev_vectors, dev_truth, trained=LinearHead(-right, bias))
+    assert refitted.weight[0, 1] != 0.0
+
+
+def piece_example(states: list[float], offsets: list[tuple[int, int]], spans: tuple[tuple[int, int], ...]) -> tuple[Row, WordPieces]:
+    stacked = np.array(states, dtype=np.float32)[:, None]
+    return Row("x", garbled=1.0, spans=spans), WordPieces(np.array(offsets, dtype=np.int64).reshape(-1, 2), stacked)
+
+
+def test_a_piece_is_hit_where_it_overlaps_a_span() -> None:
+    row, pieces = piece_example([0, 0, 0, 0], [(0, 3), (3, 5), (6, 9), (9, 10)], ((4, 7),))
+    assert piece_hits(row, pieces).tolist() == [False, True, True, False]
+    assert piece_hits(Row("x", spans=()), pieces).tolist() == [False] * 4
+
+
+def test_the_piece_head_finds_the_garbled_pieces() -> None:
+    rng = np.random.default_rng(1)
+    examples = []
+    for _ in range(60):
+        states = rng.normal(size=10) * 0.3
+        states[3:6] += 2.0
+        examples.append(piece_example(states.tolist(), [(i, i + 1) for i in range(10)], ((3, 6),)))
+    head = fit_pieces(examples, strength=1.0)
+    threshold, f1 = best_piece_threshold(head, examples)
+    assert f1 > 0.95
+    assert sigmoid(head.logits(np.array([[2.0]], dtype=np.float32)))[0, 0] >= threshold
+    assert sigmoid(head.logits(np.array([[0.0]], dtype=np.float32)))[0, 0] < threshold
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=25))
+def test_the_piece_threshold_is_the_best_of_all(pairs: list[tuple[int, bool]]) -> None:
+    spans = tuple((place, place + 1) for place, (_, hit) in enumerate(pairs) if hit)
+    example = piece_example([float(state) for state, _ in pairs], [(place, place + 1) for place in range(len(pairs))], spans)
+    head = LinearHead(np.ones((1, 1), np.float32), np.zeros(1, np.float32))
+    probability, truth = sigmoid(head.logits(example[1].states)[:, 0]), np.array([hit for _, hit in pairs])
+
+    def f1_at(threshold: float) -> float:
+        flagged = probability >= threshold
+        return float(2 * (flagged & truth).sum() / max(1, flagged.sum() + truth.sum()))
+
+    threshold, f1 = best_piece_threshold(head, [example])
+    assert f1 == pytest.approx(max(f1_at(float(value)) for value in probability))
+    assert f1_at(threshold) == pytest.approx(f1)
+
+
+def test_the_chain_learns_to_bridge_a_gap_and_to_pass_over_a_spike() -> None:
+    rng = np.random.default_rng(3)
+    sequences = []
+    for number in range(40):
+        states = np.zeros(20, dtype=np.int64)
+        if number % 2:
+            start = int(rng.integers(2, 10))
+            states[start : start + 7] = 1
+        sequences.append((np.where(states == 1, 1.5, -1.5) + rng.normal(size=20), states.tolist()))
+    chain = fit_chain(sequences)
+    assert chain.scale > 0
+    assert chain.enter > 0
+    assert chain.leave > 0
+    gap = np.array([-2.0] * 5 + [2.0, 2.0, 2.0, -0.3, 2.0, 2.0, 2.0] + [-2.0] * 5)
+    assert [(first, last) for first, last, _ in chain.runs(gap)] == [(5, 11)]
+    spike = np.array([-2.0] * 8 + [0.8] + [-2.0] * 8)
+    assert chain.posterior(spike)[8] < 0.5
+    found, truth = [], []
+    for logits, states in sequences:
+        found.extend((chain.posterior(logits) >= 0.5).astype(int).tolist())
+        truth.extend(states)
+    assert np.mean(np.array(found) == np.array(truth)) > 0.95
+
+
+def test_a_fitted_chain_is_likelier_than_the_plain_one() -> None:
+    from newsgauge.model.passages import PassageChain
+
+    states = np.array([0] * 6 + [1] * 6 + [0] * 6)
+    rng = np.random.default_rng(4)
+    sequences = [(np.where(states == 1, 0.8, -0.8) + rng.normal(size=18), states.tolist()) for _ in range(20)]
+
+    def likelihood(chain: PassageChain) -> float:
+        return sum(chain.path_score(logits, np.array(marks)) - chain.log_partition(logits) for logits, marks in sequences)
+
+    assert likelihood(fit_chain(sequences)) > likelihood(PassageChain(1.0, 0.0, 2.0, 1.0)) + 1.0
+
+
+def test_the_verdict_tells_garbled_articles_from_clean_ones() -> None:
+    rng = np.random.default_rng(8)
+    clean = [rng.normal(-2.0, 1.0, size=int(rng.integers(5, 30))) for _ in range(60)]
+    garbled = [rng.normal(0.0, 1.2, size=int(rng.integers(5, 30))) for _ in range(15)]
+    documents, machine = clean + garbled, [False] * 60 + [True] * 15
+    head = fit_verdict(documents, machine, [1.0] * 75)
+
+    def probability(logits: np.ndarray) -> float:
+        return float(sigmoid(head.logits(verdict_features(logits)[None, :]))[0, 0])
+
+    judged = np.array([probability(logits) for logits in documents])
+    assert judged[60:].min() > 0.5 > np.quantile(judged[:60], 0.95)
+    # Both classes weigh the same, so that four times as many clean articles do not drag the verdict down.
+    assert probability(rng.normal(-0.2, 1.2, size=20)) > 0.5
+
+
+def test_a_verdict_is_not_moved_by_documents_without_weight() -> None:
+    rng = np.random.default_rng(9)
+    documents = [rng.normal(-2.0, 1.0, size=12) for _ in range(20)] + [rng.normal(1.0, 1.0, size=12) for _ in range(20)]
+    lies = [rng.normal(4.0, 1.0, size=12) for _ in range(20)]
+    head = fit_verdict(documents + lies, [False] * 20 + [True] * 20 + [False] * 20, [1.0] * 40 + [0.0] * 20)
+    truthful = [float(head.logits(verdict_features(logits)[None, :])[0, 0]) for logits in documents]
+    assert max(truthful[:20]) < 0 < min(truthful[20:])
