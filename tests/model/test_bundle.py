@@ -112,9 +112,7 @@ def small_heads(width: int = 4) -> Heads:
     def head(outputs: int, inputs: int = width) -> LinearHead:
         return LinearHead(random.normal(size=(outputs, inputs)).astype(np.float32), random.normal(size=outputs).astype(np.float32))
 
-    garble = GarbleHead(
-        head(1), head(1), 0.25, 0.125, PassageChain(1.5, -0.5, 3.0, 2.0, threshold=0.375, shortest=3), head(1, len(VERDICT_FEATURES)), 0.75
-    )
+    garble = GarbleHead(head(1), head(1), 0.25, 0.125, PassageChain(1.5, -0.5, 3.0, 2.0, shortest=3), head(1, len(VERDICT_FEATURES)), 0.75)
     return Heads(StanceHead(("accusation", "denial", "evidence", "analysis"), head(4), 1.25, 0.625), garble, ContentHead(head(1), 0.375))
 
 
