@@ -15,7 +15,7 @@ pytest.importorskip("onnxscript")
 import onnxruntime as ort  # noqa: E402
 
 from newsgauge.training.bases import load_base  # noqa: E402
-from newsgauge.training.export import export_float, fuse, quantise  # noqa: E402
+from newsgauge.training.export import export_float, fuse, quantise, quantise_tables  # noqa: E402
 
 SHAPES = [(1, 2), (1, 7), (2, 24), (3, 40), (1, 320)]
 
@@ -73,6 +73,41 @@ def test_the_int8_graph_stays_close(folder: Path, encoder: Any, shape: tuple[int
         cosine = float(ours @ theirs / np.linalg.norm(ours) / np.linalg.norm(theirs))
         assert cosine > 0.95
     assert not np.array_equal(found, expected), "nothing was quantised"
+
+
+def test_a_table_is_quantised_row_by_row() -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(3)
+    # Rows of very different size: one scale for all of them would lose the small ones.
+    values = (rng.normal(size=(300, 64)) * np.logspace(-4, 2, 300)[:, None]).astype(np.float32)
+    values[7] = 0.0
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["table", "ids"], ["vectors"])],
+        "lookup",
+        [helper.make_tensor_value_info("ids", TensorProto.INT64, [None])],
+        [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, [None, 64])],
+        [numpy_helper.from_array(values, "table")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    assert quantise_tables(model) == 1
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"ids": np.arange(300)})
+    assert (np.abs(found - values).max(1) <= np.abs(values).max(1) / 253).all()
+    assert len(model.SerializeToString()) < 0.4 * values.nbytes
+    assert quantise_tables(model) == 0, "int8 rows are left alone"
+
+
+def test_weights_keep_to_seven_bits(folder: Path) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(folder / "int8.onnx").graph
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    weights = [arrays[node.input[1]] for node in graph.node if node.op_type == "MatMulInteger"]
+    assert len(weights) == 12, "six products in each of two layers"
+    # 255 * 64 * 2 fits sixteen signed bits: no processor's pair of products saturates.
+    assert max(np.abs(weight.astype(int)).max() for weight in weights) <= 64
 
 
 def test_each_graph_is_one_file_that_needs_no_other(folder: Path) -> None:
