@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,20 +19,22 @@ from .corpora import Corpora
 from .embed import Embedded, embed, labelled
 from .garbled import fit_documents, fit_sentences
 from .heads import BinaryRows, fit_binary, fit_stance
-from .metrics import auroc, stance_report, threshold_at_false_flags
-from .rows import STANCE_LABELS, Row
+from .metrics import auroc, rows_report, threshold_at_false_flags
 
 LOST_SENTENCES = 0.005
+# Refitted heads are candidates beside those trained with the encoder; so many articles are enough to compare them.
+REFIT_DOCUMENTS = 500
 
 Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """Fitted heads and what was measured of them on dev, as the model card and the manifest tell it."""
+    """Fitted heads, what was measured of them on dev, as the model card and the manifest tell it, and the dev set as embedded."""
 
     heads: Heads
     quality: dict[str, Any]
+    dev: Embedded
 
 
 def assemble(encoder: Encoder, corpora: Corpora, *, trained: Mapping[str, LinearHead], folder: Path | None, seed: int) -> Assembled:
@@ -40,7 +43,8 @@ def assemble(encoder: Encoder, corpora: Corpora, *, trained: Mapping[str, Linear
     *trained*: the heads that were trained with the encoder, by task; each ships where it is the better one on dev.
     *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict keep plain settings.
     """
-    train = embed(encoder, corpora.stance + corpora.seeds + corpora.twins)
+    sample = random.Random(seed).sample(corpora.stance, min(len(corpora.stance), REFIT_DOCUMENTS))
+    train = embed(encoder, sample + corpora.seeds + corpora.twins)
     dev = embed(encoder, corpora.stance_dev or corpora.seeds_dev)
     fitted = fit_stance(train, dev, trained=trained.get("stance"))
     rows, vectors = labelled(dev)
@@ -52,19 +56,14 @@ def assemble(encoder: Encoder, corpora: Corpora, *, trained: Mapping[str, Linear
     return Assembled(
         Heads(fitted.head, garble, content),
         {
-            "stance": stance_quality(fitted.head.probabilities(vectors).astype(np.float64), rows),
+            "stance": asdict(rows_report(fitted.head.probabilities(vectors).astype(np.float64), rows)),
             "stance_head": fitted.origin,
             "confident": {"coverage": fitted.coverage, "accuracy": fitted.accuracy_when_confident},
             "garbled": garbled_quality,
             "content": content_quality,
         },
+        dev,
     )
-
-
-def stance_quality(probabilities: Doubles, rows: Sequence[Row]) -> dict[str, Any]:
-    """The figures of :func:`newsgauge.training.metrics.stance_report` as a dict."""
-    report = stance_report(probabilities, [str(row.stance) for row in rows], [row.secondary for row in rows], STANCE_LABELS)
-    return asdict(report)
 
 
 def fit_content(encoder: Encoder, corpora: Corpora, train: Embedded, dev: Embedded) -> tuple[ContentHead, dict[str, Any]]:

@@ -57,6 +57,9 @@ label as right; expected calibration error {stance["calibration_error"]:.3f}. Th
 
 {_garbled(garbled)}
 
+![Reliability: accuracy against confidence](reliability.png)
+![Risk and coverage: wrong labels among the most confident](risk_coverage.png)
+
 Article or boilerplate: AUROC {content["auroc"]:.3f} on dev; {content["lost"]:.2%} of article sentences are taken for boilerplate and {content["caught"]:.1%} of boilerplate is caught.
 
 ## What not to use it for

@@ -16,11 +16,17 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Embedded:
-    """One entry a row. *Shapes:* ``vectors`` (rows, width); ``document`` (rows,), the index of each row's document."""
+    """One entry a row. *Shapes:* ``vectors`` (rows, width); ``document`` (rows,), the index of each row's document; ``pieces``
+    holds the word-piece states of the rows whose garbled spans are known, else None."""
 
     rows: list[Row]
     vectors: Floats
     document: npt.NDArray[np.int64]
+    pieces: list[WordPieces | None]
+
+    def marked(self) -> list[tuple[Row, WordPieces]]:
+        """The rows whose garbled spans are known, with their word-piece states."""
+        return [(row, pieces) for row, pieces in zip(self.rows, self.pieces, strict=True) if pieces is not None]
 
 
 def embed(encoder: Encoder, documents: Sequence[LabelledDocument]) -> Embedded:
@@ -28,30 +34,23 @@ def embed(encoder: Encoder, documents: Sequence[LabelledDocument]) -> Embedded:
     rows: list[Row] = []
     vectors: list[Floats] = []
     owner: list[int] = []
+    states: list[WordPieces | None] = []
     for index, document in enumerate(documents):
         for texts, skip, members in _inputs(document):
-            found = np.concatenate([window.embeddings for window in encoder.encode(texts)])
-            vectors.append(found[skip:])
+            windows = list(encoder.encode(texts))
+            vectors.append(np.concatenate([window.embeddings for window in windows])[skip:])
+            pieces = [piece for window in windows for piece in window.pieces or (None,) * len(window.embeddings)][skip:]
+            states += [None if row.spans is None else piece for row, piece in zip(members, pieces, strict=True)]
             rows.extend(members)
             owner.extend([index] * len(members))
     stacked = np.concatenate(vectors) if vectors else np.zeros((0, encoder.width), np.float32)
-    return Embedded(rows, stacked, np.array(owner, dtype=np.int64))
+    return Embedded(rows, stacked, np.array(owner, dtype=np.int64), states)
 
 
 def labelled(embedded: Embedded) -> tuple[list[Row], Floats]:
     """The rows with a stance label, and their vectors."""
     keep = np.array([row.stance is not None for row in embedded.rows], dtype=bool)
     return [row for row in embedded.rows if row.stance is not None], embedded.vectors[keep]
-
-
-def embed_pieces(encoder: Encoder, documents: Sequence[LabelledDocument]) -> list[tuple[Row, WordPieces]]:
-    """The word-piece states of every row whose garbled spans are known."""
-    found: list[tuple[Row, WordPieces]] = []
-    for document in documents:
-        for texts, skip, members in _inputs(document):
-            pieces = [piece for window in encoder.encode(texts) for piece in window.pieces or ()]
-            found.extend((row, piece) for row, piece in zip(members, pieces[skip:], strict=True) if row.spans is not None)
-    return found
 
 
 def _inputs(document: LabelledDocument) -> list[tuple[list[str], int, Sequence[Row]]]:

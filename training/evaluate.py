@@ -6,19 +6,19 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ..model.bundle import Bundle, load
 from .corpora import held_out
 from .embed import embed, labelled
-from .metrics import StanceReport, stance_report
-from .rows import STANCE_LABELS, LabelledDocument, seed_documents, stance_documents
+from .metrics import rows_report
+from .rows import STANCE_LABELS, LabelledDocument, Row, seed_documents, stance_documents
 
 
-def evaluate(bundle: Bundle, documents: list[LabelledDocument]) -> StanceReport:
-    """The quality of the labels of *bundle* on labelled documents, each scored in its context."""
+def label_probabilities(bundle: Bundle, documents: list[LabelledDocument]) -> tuple[list[Row], npt.NDArray[np.float64]]:
+    """What *bundle* says of every labelled row, each scored in its context. *Shape:* (rows, labels)."""
     rows, vectors = labelled(embed(bundle.encoder, documents))
-    probabilities = bundle.heads.stance.probabilities(vectors).astype(np.float64)
-    return stance_report(probabilities, [str(row.stance) for row in rows], [row.secondary for row in rows], STANCE_LABELS)
+    return rows, bundle.heads.stance.probabilities(vectors).astype(np.float64)
 
 
 def main() -> None:
@@ -32,7 +32,8 @@ def main() -> None:
     else:
         documents = stance_documents(chosen.labels)
     bundle = load(chosen.model)
-    report = evaluate(bundle, documents)
+    rows, probabilities = label_probabilities(bundle, documents)
+    report = rows_report(probabilities, rows)
     print(f"{bundle.identity} on {report.rows} sentences of {len(documents)} documents")
     print(f"macro-F1 {report.macro_f1:.4f}  accuracy {report.accuracy:.4f}  calibration error {report.calibration_error:.4f}")
     for label in STANCE_LABELS:

@@ -18,8 +18,8 @@ from ..model.heads import LinearHead, sigmoid
 from ..model.passages import PassageChain
 from ..model.quality import VERDICT_FEATURES, GarbleHead
 from .corpora import Corpora, held_out
-from .documents import JudgedDocument, machine_documents, native_documents, spliced
-from .embed import Embedded, Floats, embed, embed_pieces
+from .documents import JudgedDocument, is_human, is_weak, native_documents, spliced, translated_documents
+from .embed import Embedded, Floats, embed
 from .heads import BinaryRows, best_piece_threshold, fit_binary, fit_chain, fit_pieces, fit_verdict
 from .metrics import auroc, threshold_at_false_flags
 from .mixture import balanced
@@ -28,7 +28,8 @@ from .rows import LabelledDocument, Row
 FALSE_FLAGS_ON_NEWS = 0.01
 FALSE_VERDICTS = 0.02
 DOCUMENTS_PER_SYSTEM = 40
-SPLICES = 160
+NATIVE_DOCUMENTS = 250
+SPLICES = 120
 SHORTEST_JUDGED = 10
 
 Doubles = npt.NDArray[np.float64]
@@ -66,14 +67,13 @@ def fit_sentences(
     rng = random.Random(seed)
     rows, vectors = _joined([news, embed(encoder, [balanced(document, rng, most_clean=1200) for document in corpora.quality])])
     dev = embed(encoder, corpora.quality_dev)
+    marked = embed(encoder, _with_spans(corpora.quality))
     twins = embed(encoder, corpora.twins_dev + corpora.seeds_dev)
     dev_rows, dev_vectors = _decided(*_joined([dev, twins]))
     train = BinaryRows(vectors, np.array([row.garbled or 0.0 for row in rows]), np.array([row.garbled_weight for row in rows]))
     head = fit_binary(train, dev_vectors, _garbled(dev_rows), trained=trained.get("garbled"))
-    examples = embed_pieces(encoder, _with_spans(corpora.twins + corpora.seeds + corpora.quality))
-    held_out_pieces = embed_pieces(encoder, corpora.twins_dev + corpora.seeds_dev)
-    candidates = [fit_pieces(examples)] + ([trained["piece"]] if "piece" in trained else [])
-    rated = [(best_piece_threshold(candidate, held_out_pieces), candidate) for candidate in candidates]
+    candidates = [fit_pieces(news.marked() + marked.marked())] + ([trained["piece"]] if "piece" in trained else [])
+    rated = [(best_piece_threshold(candidate, twins.marked()), candidate) for candidate in candidates]
     (piece_threshold, piece_f1), pieces = max(rated, key=lambda pair: pair[0][1])
 
     def probabilities(vectors: Floats) -> Doubles:
@@ -106,12 +106,9 @@ def _recall(probabilities: Doubles, garbled: npt.NDArray[np.bool_], threshold: f
 
 
 def _with_spans(documents: Sequence[LabelledDocument], most: int = 2000) -> list[LabelledDocument]:
-    """Twins and starter articles whole; of the other corpora the rows that experts marked and as many clean ones."""
+    """The rows that experts marked and as many clean ones."""
     found = []
     for document in documents:
-        if document.consecutive:
-            found.append(document)
-            continue
         marked = tuple(row for row in document.rows if row.spans)
         clean = tuple(row for row in document.rows if row.spans == ())
         found.append(replace(document, rows=marked[:most] + clean[: len(marked)]))
@@ -122,12 +119,14 @@ def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDo
     """Whole documents with a verdict: weak machine output and human translations, native news, held-out twins and starter articles."""
     rng = random.Random(seed)
     by_system: dict[str, list[JudgedDocument]] = {}
-    for found in machine_documents([folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"]):
-        by_system.setdefault(found.system, []).append(found)
+    for found in translated_documents([folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"]):
+        # What a strong system left is no sure sign of anything.
+        if is_human(found.document.tags["system"]) or is_weak(found.document.tags["system"]):
+            by_system.setdefault(found.system, []).append(found)
     chosen = [found for members in by_system.values() for found in rng.sample(members, min(len(members), DOCUMENTS_PER_SYSTEM))]
     twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev]
     starters = [JudgedDocument(document, False, "starter", 1.0) for document in corpora.seeds_dev]
-    return chosen + twins + starters + native_documents(folder / "stance/unlabelled.jsonl.gz", 400, seed)
+    return chosen + twins + starters + native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed)
 
 
 def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder: Path, *, seed: int) -> tuple[GarbleHead, dict[str, Any]]:

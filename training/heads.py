@@ -20,7 +20,7 @@ from ..model.passages import PassageChain
 from ..model.quality import verdict_features
 from ..model.stance import StanceHead
 from .embed import Embedded, labelled
-from .metrics import auroc, best_threshold, coverage_at_accuracy, stance_report
+from .metrics import auroc, best_threshold, coverage_at_accuracy, rows_report
 from .network import soft_stance
 from .rows import STANCE_LABELS, Row
 
@@ -79,16 +79,15 @@ def fit_stance(
     missing = set(STANCE_LABELS) - {row.stance for row in rows}
     if missing:
         raise NewsgaugeError(f"No training row is labelled {', '.join(sorted(missing))}; every label needs some rows.")
-    truth, second = [str(row.stance) for row in dev_rows], [row.secondary for row in dev_rows]
     candidates = {} if trained is None else {"trained with the encoder": _as_regression(trained)}
     candidates |= {f"logistic regression, C = {strength:g}": _soft_fit(vectors, rows, strength, primary) for strength in strengths}
     scores = {}
     for name, model in candidates.items():
-        report = stance_report(model.predict_proba(dev_vectors), truth, second, STANCE_LABELS)
+        report = rows_report(model.predict_proba(dev_vectors), dev_rows)
         log.info("stance head, %s: dev macro-F1 %.4f, accuracy %.4f", name, report.macro_f1, report.accuracy)
         scores[name] = report.macro_f1
     origin = max(scores, key=lambda name: scores[name])
-    numbers = np.array([STANCE_LABELS.index(label) for label in truth])
+    numbers = np.array([STANCE_LABELS.index(str(row.stance)) for row in dev_rows])
     calibrated = CalibratedClassifierCV(FrozenEstimator(candidates[origin]), method="temperature").fit(dev_vectors, numbers)
     temperature = 1.0 / float(calibrated.calibrated_classifiers_[0].calibrators[0].beta_)
     linear = _as_head(candidates[origin])

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import torch
 
 from ..model.windows import WindowShape
-from .metrics import auroc, stance_report
+from .metrics import auroc, rows_report
 from .mixture import TrainingWindow, crops
 from .network import Network, collate, lay_out
-from .rows import STANCE_LABELS, LabelledDocument, Row
+from .rows import LabelledDocument, Row
 from .wordpieces import PieceTable
 
 
@@ -71,7 +71,7 @@ def summary(predictions: Predictions) -> dict[str, float]:
         probabilities = np.exp(logits - logits.max(1, keepdims=True))
         probabilities /= probabilities.sum(1, keepdims=True)
         rows = [predictions.rows[i] for i in known]
-        report = stance_report(probabilities, [str(row.stance) for row in rows], [row.secondary for row in rows], STANCE_LABELS)
+        report = rows_report(probabilities, rows)
         figures |= {"macro_f1": report.macro_f1, "accuracy": report.accuracy, "acceptable": report.acceptable}
         figures |= {f"f1_{label}": value for label, value in report.f1.items()}
     rated = [i for i, row in enumerate(predictions.rows) if row.garbled is not None]

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, roc_auc_score
 
+from .rows import STANCE_LABELS, Row
+
 Array = npt.NDArray[np.float64]
 
 
@@ -46,15 +48,38 @@ def stance_report(probabilities: Array, truth: Sequence[str], secondary: Sequenc
     )
 
 
+def rows_report(probabilities: Array, rows: Sequence[Row]) -> StanceReport:
+    """:func:`stance_report` for labelled *rows*. *Shape* of ``probabilities``: (rows, labels)."""
+    return stance_report(probabilities, [str(row.stance) for row in rows], [row.secondary for row in rows], STANCE_LABELS)
+
+
+def macro_f1_interval(
+    truth: Sequence[str], predicted: Sequence[str], groups: Sequence[str], *, draws: int = 1000, share: float = 0.95, seed: int = 13
+) -> tuple[float, float]:
+    """A percentile bootstrap interval of macro-F1 that draws whole *groups*: sentences of one document are alike (Efron 1979)."""
+    known, said = (np.array([STANCE_LABELS.index(label) for label in labels]) for labels in (truth, predicted))
+    _, owner = np.unique(groups, return_inverse=True)
+    size = len(STANCE_LABELS)
+    tables = np.zeros((owner.max() + 1, size, size))
+    np.add.at(tables, (owner, known, said), 1)
+    chosen = np.random.default_rng(seed).integers(0, len(tables), (draws, len(tables)))
+    drawn = tables[chosen].sum(1)
+    right = np.einsum("dll->dl", drawn)
+    f1 = 2 * right / (drawn.sum(1) + drawn.sum(2)).clip(min=1)
+    low, high = np.quantile(f1.mean(1), [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
 def expected_calibration_error(confidence: Array, right: npt.NDArray[np.bool_], bins: int = 15) -> float:
     """The mean gap between confidence and accuracy over equal-width bins, weighted by their size (Guo et al. 2017), in [0, 1]."""
+    return float(sum(share * abs(accuracy - mean) for share, mean, accuracy in calibration_bins(confidence, right, bins)))
+
+
+def calibration_bins(confidence: Array, right: npt.NDArray[np.bool_], bins: int = 15) -> list[tuple[float, float, float]]:
+    """Of each equal-width bin that holds rows: its share of the rows, its mean confidence, its accuracy."""
     index = np.minimum((confidence * bins).astype(int), bins - 1)
-    error = 0.0
-    for b in range(bins):
-        inside = index == b
-        if inside.any():
-            error += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
-    return float(error)
+    filled = [index == b for b in range(bins) if (index == b).any()]
+    return [(float(inside.mean()), float(confidence[inside].mean()), float(right[inside].mean())) for inside in filled]
 
 
 def auroc(scores: Sequence[float] | Array | npt.NDArray[np.float32], truth: Sequence[bool] | npt.NDArray[np.bool_]) -> float:
@@ -88,12 +113,18 @@ def coverage_at_accuracy(confidence: Array, right: npt.NDArray[np.bool_], accura
 
     (1, 0) where no threshold reaches it (selective classification: Geifman and El-Yaniv 2017).
     """
+    thresholds, coverage, running = risk_coverage(confidence, right)
+    reached = np.flatnonzero(running >= accuracy)
+    if len(reached) == 0:
+        return 1.0, 0.0
+    last = reached[-1]
+    return float(thresholds[last]), float(coverage[last])
+
+
+def risk_coverage(confidence: Array, right: npt.NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+    """Every threshold that parts the rows, highest first, with its coverage and the accuracy at or over it. *Shapes:* (thresholds,)."""
     order = np.argsort(-confidence)
     running = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     # A threshold cannot part rows of equal confidence.
     ends = np.append(np.diff(confidence[order]) != 0, True)
-    reached = np.flatnonzero((running >= accuracy) & ends)
-    if len(reached) == 0:
-        return 1.0, 0.0
-    last = reached[-1]
-    return float(confidence[order[last]]), float((last + 1) / len(order))
+    return confidence[order][ends], (np.flatnonzero(ends) + 1) / len(order), running[ends]

@@ -36,7 +36,7 @@ def clusters(seed: int, count: int, *, spread: float, unlabelled: int = 0) -> Em
     vectors = 2.0 * np.eye(len(STANCE_LABELS), WIDTH)[labels] + spread * rng.normal(size=(count, WIDTH))
     rows = [Row("x", stance=STANCE_LABELS[label]) for label in labels] + [Row("?")] * unlabelled
     anywhere = 9 * rng.normal(size=(unlabelled, WIDTH))
-    return Embedded(rows, np.concatenate([vectors, anywhere]).astype(np.float32), np.zeros(len(rows), dtype=np.int64))
+    return Embedded(rows, np.concatenate([vectors, anywhere]).astype(np.float32), np.zeros(len(rows), dtype=np.int64), [None] * len(rows))
 
 
 def test_the_stance_head_gets_separable_labels_right() -> None:
@@ -84,7 +84,7 @@ def test_a_second_label_gets_its_share_of_probability() -> None:
     torn = [Row("x", stance="accusation", secondary="evidence")] * 100
     extra = np.array([[-3.0, 0.0], [-3.0, 0.0], [0.0, -3.0], [0.0, -3.0]], dtype=np.float32)
     rows = sure + torn + [Row("x", stance="analysis")] * 2 + [Row("x", stance="evidence")] * 2
-    everything = Embedded(rows, np.concatenate([vectors, extra]), np.zeros(len(rows), dtype=np.int64))
+    everything = Embedded(rows, np.concatenate([vectors, extra]), np.zeros(len(rows), dtype=np.int64), [None] * len(rows))
     head = fit_stance(everything, everything, primary=0.6).head
     named = dict(zip(STANCE_LABELS, head.probabilities(vectors[100:]).mean(0), strict=True))
     assert named["accusation"] > named["evidence"] > max(named["denial"], named["analysis"])

@@ -15,9 +15,13 @@ from newsgauge.training.metrics import (
     auroc,
     coverage_at_accuracy,
     expected_calibration_error,
+    macro_f1_interval,
+    risk_coverage,
+    rows_report,
     stance_report,
     threshold_at_false_flags,
 )
+from newsgauge.training.rows import Row
 
 LABELS = ("accusation", "denial", "evidence", "analysis")
 # Few distinct values, so that ties are common.
@@ -111,3 +115,43 @@ def test_what_the_coverage_threshold_covers_is_as_accurate_as_asked(scores: list
     assert right[covered].mean() >= accuracy
     assert covered.mean() == pytest.approx(coverage)
     assert coverage == pytest.approx(max((confidence >= value).mean() for value in reached))
+
+
+def test_a_report_of_rows_reads_their_labels() -> None:
+    rows = [Row("a", stance="denial"), Row("b", stance="evidence", secondary="analysis"), Row("c", stance="evidence")]
+    report = rows_report(said(["denial", "analysis", "evidence"]), rows)
+    assert report.accuracy == pytest.approx(2 / 3)
+    assert report.acceptable == 1.0
+    assert report.rows == 3
+
+
+def test_the_bootstrap_interval_holds_the_figure_and_narrows_with_more_documents() -> None:
+    rng = np.random.default_rng(0)
+
+    def interval(documents: int) -> tuple[float, float, float]:
+        truth = [LABELS[i] for i in rng.integers(0, 4, documents * 5)]
+        predicted = [label if rng.random() < 0.8 else "analysis" for label in truth]
+        groups = [str(i // 5) for i in range(len(truth))]
+        low, high = macro_f1_interval(truth, predicted, groups, draws=400)
+        return low, stance_report(said(predicted), truth, [None] * len(truth), LABELS).macro_f1, high
+
+    small, large = interval(20), interval(400)
+    for low, figure, high in (small, large):
+        assert low < figure < high
+    assert large[2] - large[0] < 0.5 * (small[2] - small[0])
+
+
+def test_sentences_of_one_document_are_drawn_together() -> None:
+    truth = ["accusation", "denial", "evidence", "analysis"] * 50
+    predicted = truth[:100] + ["evidence"] * 100
+    alone = macro_f1_interval(truth, predicted, [str(i) for i in range(200)])
+    together = macro_f1_interval(truth, predicted, [str(i // 100) for i in range(200)])
+    assert together[1] - together[0] > 3 * (alone[1] - alone[0]), "two documents tell less than two hundred"
+
+
+def test_risk_falls_on_the_most_confident_rows() -> None:
+    confidence = np.array([0.9, 0.9, 0.8, 0.5, 0.4])
+    thresholds, coverage, accuracy = risk_coverage(confidence, np.array([True, True, True, False, True]))
+    assert thresholds.tolist() == [0.9, 0.8, 0.5, 0.4]
+    assert coverage.tolist() == pytest.approx([0.4, 0.6, 0.8, 1.0])
+    assert accuracy.tolist() == pytest.approx([1.0, 1.0, 0.75, 0.8])
