@@ -9,8 +9,11 @@ import torch
 from torch import nn
 
 
-def load_base(base: str, *, layers: Sequence[int] | None = None) -> nn.Module:
-    """The encoder in *base* with only the given *layers* kept, in order (Sajjad et al. 2023), its pooler dropped."""
+def load_base(base: str, *, layers: Sequence[int] | None = None, frozen: int | None = None) -> nn.Module:
+    """The encoder in *base* with only the given *layers* kept, in order (Sajjad et al. 2023), its pooler dropped.
+
+    With *frozen*, the embeddings and so many of the lowest layers keep their weights (Lee et al. 2019, "What would Elsa do?").
+    """
     from transformers import AutoModel
 
     encoder = AutoModel.from_pretrained(base, dtype=torch.float32, add_pooling_layer=False)
@@ -25,6 +28,9 @@ def load_base(base: str, *, layers: Sequence[int] | None = None) -> nn.Module:
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
+    if frozen is not None:
+        for part in (encoder.embeddings, *encoder.encoder.layer[:frozen]):
+            part.requires_grad_(False)
     return encoder  # type: ignore[no-any-return]
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..model.windows import WindowShape
-from .mixture import TrainingWindow, bags, balanced, crops, splice
+from .documents import is_human, is_weak, system_held_out, translated_documents
+from .mixture import TrainingWindow, bags, balanced, crops, excerpt, splice
 from .rows import (
     LabelledDocument,
     boilerplate_document,
@@ -39,6 +40,7 @@ class Corpora:
     twins_dev: list[LabelledDocument] = field(default_factory=list)
     boilerplate: list[LabelledDocument] = field(default_factory=list)
     boilerplate_dev: list[LabelledDocument] = field(default_factory=list)
+    translated: list[LabelledDocument] = field(default_factory=list)
     quality: list[LabelledDocument] = field(default_factory=list)
     quality_dev: list[LabelledDocument] = field(default_factory=list)
 
@@ -59,11 +61,14 @@ def load_corpora(seeds: Path, corpora: Path | None, *, dev_share: float = 0.2) -
     """
     starters = seed_documents(seeds)
     twins = twin_documents(sorted(seeds.glob("g*.jsonl")))
-    stance, stance_dev, quality, quality_dev = [], [], [], []
+    stance, stance_dev, quality, quality_dev, translated = [], [], [], [], []
     if corpora is not None:
         stance = stance_documents(corpora / "stance/train.jsonl")
         stance_dev = stance_documents(corpora / "stance/dev.jsonl")
-        quality = quality_documents(corpora / "quality/train.jsonl") + round_trip_documents(corpora / "quality/apertium_roundtrip.jsonl")
+        quality = quality_documents(corpora / "quality/train.jsonl", wanted=lambda row: not system_held_out(row))
+        quality += round_trip_documents(corpora / "quality/apertium_roundtrip.jsonl")
+        sources = [corpora / "quality/train.jsonl", corpora / "quality/machine_output_unrated.jsonl.gz"]
+        translated = [found.document for found in translated_documents(sources, wanted=lambda row: not system_held_out(row))]
         quality_dev = quality_documents(corpora / "quality/dev.jsonl")
         twins += twin_documents([corpora / "quality/real_twins.jsonl"])
     return Corpora(
@@ -75,15 +80,17 @@ def load_corpora(seeds: Path, corpora: Path | None, *, dev_share: float = 0.2) -
         twins_dev=[d for d in twins if held_out(d.name, dev_share)],
         boilerplate=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: not held_out(name, dev_share))],
         boilerplate_dev=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: held_out(name, dev_share))],
+        translated=translated,
         quality=quality,
         quality_dev=quality_dev,
     )
 
 
 def epoch_windows(
-    corpora: Corpora, table: PieceTable, shape: WindowShape, *, epoch: int, seed: int, most_clean: int = 800
+    corpora: Corpora, table: PieceTable, shape: WindowShape, *, epoch: int, seed: int, most_clean: int = 300, excerpts: int = 60
 ) -> list[TrainingWindow]:
-    """The windows of one epoch: every stance document, starter article and twin once, spliced articles, and quality rows."""
+    """The windows of one epoch: every stance document, starter article and twin once, spliced articles, excerpts of *excerpts*
+    documents of each kind of translator (weak, human, strong), and quality rows."""
     rng = random.Random(f"{seed}:{epoch}")
     windows: list[TrainingWindow] = []
 
@@ -95,9 +102,14 @@ def epoch_windows(
     for document in corpora.stance + corpora.seeds + corpora.twins:
         cut(document)
     for twin in corpora.twins:
-        original = originals.get(twin.name)
-        if original is not None and original.source == "seed":
-            cut(splice(original, twin, rng))
+        if twin.name in originals:
+            cut(splice(originals[twin.name], twin, rng))
+    kinds: dict[tuple[bool, bool], list[LabelledDocument]] = {}
+    for document in corpora.translated:
+        kinds.setdefault((is_human(document.tags["system"]), is_weak(document.tags["system"])), []).append(document)
+    for members in kinds.values():
+        for document in rng.sample(members, min(excerpts, len(members))):
+            cut(excerpt(document, rng, longest=12))
     for document in corpora.quality:
         windows.extend(bags(balanced(document, rng, most_clean=most_clean), rng))
     return windows

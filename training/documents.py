@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from .rows import LabelledDocument, Row, read_json_lines
+from .rows import LabelledDocument, Row, quality_row, read_json_lines
 
 # Systems whose output a reader would call garbled; the neural systems of the zh-en evaluations are fluent.
 WEAK_SYSTEMS = ("helsinki", "wmt22-ALMAnaCH", "wmt21-Online-G", "wmt21-Online-Y")
 HUMAN_SYSTEMS = ("human", "ref", "native")
+# Kept from the encoder altogether: what is measured on them is measured on systems and source languages never trained on.
+HELD_OUT_SYSTEMS = frozenset({("wmt21-Online-Y", "ja-en"), ("wmt22-ALMAnaCH-Inria", "uk-en"), ("wmt22-ALMAnaCH-Inria", "cs-en")})
 # Human translations read a little like machine ones and are rare among articles that people score.
 HUMAN_WEIGHT = 0.3
+# What nobody rated: of a weak system more often garbled than not, of a human translator nearly always clean.
+UNRATED_WEAK = (0.7, 0.25)
+UNRATED_HUMAN = (0.0, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +32,57 @@ class JudgedDocument:
     weight: float
 
 
-def machine_documents(paths: Iterable[Path], *, shortest: int = 4, longest: int = 40) -> list[JudgedDocument]:
-    """Rows of quality files put together again to documents of one system each, in the order of their sentence numbers.
+def system_held_out(row: dict[str, Any]) -> bool:
+    """Whether a quality row is the output of a system that is kept from training."""
+    return (row["system"], row["lang_pair"]) in HELD_OUT_SYSTEMS
 
-    Only systems of :data:`WEAK_SYSTEMS` and human translators: what a strong system left is no sure sign of anything. Of
-    ``mlqe`` rows, single sentences drawn from articles, none make a document.
+
+def translated_documents(
+    paths: Iterable[Path], *, wanted: Callable[[dict[str, Any]], bool] = lambda row: True, shortest: int = 4, longest: int = 40
+) -> list[JudgedDocument]:
+    """The *wanted* rows of quality files put together again to documents of one translator each, in the order of their sentence numbers.
+
+    ``mlqe`` rows are single sentences drawn from articles and make no document.
     """
-    grouped: dict[tuple[str, str, str], dict[int, str]] = {}
+    grouped: dict[tuple[str, str, str, str], dict[int, dict[str, Any]]] = {}
     for path in paths:
         for row in read_json_lines(path):
             number = row["id"].rsplit(":", 1)[-1]
-            if row["source_corpus"].startswith("wmt") and number.isdigit():
-                key = (row["source_corpus"], row["system"], row["group"])
-                grouped.setdefault(key, {})[int(number)] = row["text"]
+            if row["source_corpus"].startswith("wmt") and number.isdigit() and wanted(row):
+                key = (row["source_corpus"], row["system"], row["lang_pair"], row["group"])
+                grouped.setdefault(key, {})[int(number)] = row
     documents = []
-    for (corpus, system, group), sentences in grouped.items():
-        if len(sentences) < shortest:
+    for (corpus, system, pair, group), members in grouped.items():
+        if len(members) < shortest:
             continue
-        human = system.lower().startswith(HUMAN_SYSTEMS)
-        if not human and not system.startswith(WEAK_SYSTEMS):
-            continue
-        texts = [sentences[number] for number in sorted(sentences)][:longest]
-        document = LabelledDocument(group, tuple(Row(text) for text in texts), source=corpus)
-        documents.append(JudgedDocument(document, not human, system, HUMAN_WEIGHT if human else 1.0))
+        human = is_human(system)
+        fallback = UNRATED_HUMAN if human else UNRATED_WEAK if is_weak(system) else None
+        rows = []
+        for number in sorted(members)[:longest]:
+            rated = quality_row(members[number])
+            if rated.garbled is None and fallback is not None:
+                rated = replace(rated, garbled=fallback[0], garbled_weight=fallback[1])
+            rows.append(rated)
+        tags = {"system": system, "pair": pair}
+        documents.append(
+            JudgedDocument(
+                LabelledDocument(group, tuple(rows), source=corpus, tags=tags),
+                not human,
+                f"{system}:{pair}",
+                HUMAN_WEIGHT if human else 1.0,
+            )
+        )
     return documents
+
+
+def is_human(system: str) -> bool:
+    """Whether the name is that of a human translator or author."""
+    return system.lower().removeprefix("hyp.").startswith(HUMAN_SYSTEMS)
+
+
+def is_weak(system: str) -> bool:
+    """Whether the name is that of a system whose output is mostly garbled."""
+    return system.startswith(WEAK_SYSTEMS)
 
 
 def native_documents(path: Path, count: int, seed: int, *, longest: int = 40) -> list[JudgedDocument]:

@@ -50,14 +50,18 @@ def _with_context(rows: list[Row], first: int, last: int, reach: int = 2) -> Tra
 
 
 def splice(clean: LabelledDocument, twin: LabelledDocument, rng: random.Random) -> LabelledDocument:
-    """A clean article with one garbled run of its twin inside (both in the same order of events)."""
-    size = min(len(clean.rows), len(twin.rows))
+    """A clean article with one garbled run of its twin inside (both in the same order of events).
+
+    Where the twin's rows name the rows they were made of, only that stretch of the article is taken.
+    """
+    named = {row.twin_of for row in twin.rows if row.twin_of}
+    host = tuple(row for row in clean.rows if row.origin in named) if named else clean.rows
+    size = min(len(host), len(twin.rows))
     if size < 4:
         return twin
     length = rng.randint(2, max(2, min(10, size - 2)))
     start = rng.randint(0, size - length)
-    rows = clean.rows[:start] + twin.rows[start : start + length] + clean.rows[start + length :]
-    return replace(clean, name=clean.name, rows=rows)
+    return replace(clean, rows=host[:start] + twin.rows[start : start + length] + host[start + length :])
 
 
 def bags(document: LabelledDocument, rng: random.Random, *, single: float = 0.5, largest: int = 6) -> list[TrainingWindow]:
@@ -74,13 +78,19 @@ def bags(document: LabelledDocument, rng: random.Random, *, single: float = 0.5,
     return windows
 
 
+def excerpt(document: LabelledDocument, rng: random.Random, longest: int) -> LabelledDocument:
+    """At most *longest* consecutive sentences of *document*, from a random place."""
+    start = rng.randint(0, max(0, len(document.rows) - longest))
+    return replace(document, rows=document.rows[start : start + longest])
+
+
 def balanced(document: LabelledDocument, rng: random.Random, *, most_clean: int, ratio: float = 2.0) -> LabelledDocument:
     """At most *most_clean* clean rows and about *ratio* garbled rows per clean row, so that a topic is no cue.
 
-    Up to 800 garbled rows are kept where there is next to nothing clean to set against them.
+    As many garbled rows as *most_clean* are kept where there is next to nothing clean to set against them.
     """
     clean = [row for row in document.rows if (row.garbled or 0.0) < 0.5]
     garbled = [row for row in document.rows if (row.garbled or 0.0) >= 0.5]
     clean = rng.sample(clean, min(len(clean), most_clean))
-    garbled = rng.sample(garbled, min(len(garbled), max(800, int(ratio * len(clean)))))
+    garbled = rng.sample(garbled, min(len(garbled), max(most_clean, int(ratio * len(clean)))))
     return replace(document, rows=tuple(clean + garbled))

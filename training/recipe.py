@@ -26,6 +26,9 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m newsgauge.training.recipe", description=__doc__)
     options.add_argument("--base", required=True, help="folder or hub id of the base encoder (sentence-transformers or transformers)")
     options.add_argument("--layers", help="keep only these layers of the base, for example 0,1,2,3,4,5 (default: all)")
+    options.add_argument(
+        "--frozen", type=int, help="keep the weights of the embeddings and of so many of the lowest layers (default: train all)"
+    )
     options.add_argument("--seeds", type=Path, default=Path("seeds"), help="folder of the starter data (default: %(default)s)")
     options.add_argument("--corpora", type=Path, help="folder with stance/ and quality/ (default: the starter data alone)")
     options.add_argument("--run", type=Path, required=True, help="folder for checkpoints and intermediate files; a rerun resumes")
@@ -34,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--base-name", help="what the model card calls the base (default: the folder's name)")
     options.add_argument("--epochs", type=int, default=3)
     options.add_argument("--learning-rate", type=float, default=1.5e-4)
+    options.add_argument("--batch", type=int, default=2048, help="word pieces of a training step (default: %(default)s)")
     options.add_argument("--window", type=int, default=256, help="word pieces of an encoder window (default: %(default)s)")
     options.add_argument("--seed", type=int, default=13)
     return options
@@ -67,13 +71,13 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
 
     torch.manual_seed(options.seed)
     shape = WindowShape(tokens=options.window)
-    training_shape = WindowShape(tokens=max(320, options.window))
+    training_shape = WindowShape(tokens=max(448, options.window))
     table = PieceTable.from_file(tokenizer_file(options.base), corpora.texts(), longest=shape.sentence)
     layers = [int(index) for index in options.layers.split(",")] if options.layers else None
-    encoder = load_base(options.base, layers=layers)
+    encoder = load_base(options.base, layers=layers, frozen=options.frozen)
     config: Any = encoder.config
     network = Network(encoder, int(config.hidden_size))
-    schedule = Schedule(epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed)
+    schedule = Schedule(epochs=options.epochs, learning_rate=options.learning_rate, batch_pieces=options.batch, seed=options.seed)
 
     def report(epoch: int) -> None:
         sets = {
@@ -95,7 +99,7 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
         training_shape,
         schedule,
         options.run,
-        identity=f"{options.base} {layers} {training_shape} {rows_of(corpora)}",
+        identity=f"{options.base} {layers} {options.frozen} {training_shape} {rows_of(corpora)}",
         after_epoch=report,
     )
     return network
@@ -107,11 +111,14 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
 
     from ..model.bundle import save
     from ..model.encoder import OnnxEncoder
-    from .assemble import assemble, stance_quality
+    from .assemble import assemble
     from .bases import tokenizer_file
     from .card import card
     from .embed import embed, labelled
     from .export import export_float, fuse, quantise
+    from .metrics import rows_report
+    from .plots import plot_reliability, plot_risk_coverage
+    from .rows import STANCE_LABELS
 
     shape = WindowShape(tokens=options.window)
     tokenizer = Path(tokenizer_file(options.base))
@@ -122,12 +129,11 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
     quantise(fused, small)
     shipped = OnnxEncoder(small, tokenizer, shape=shape)
     assembled = assemble(shipped, corpora, trained=network.linear_heads(), folder=options.corpora, seed=options.seed)
-    dev = corpora.stance_dev or corpora.seeds_dev
-    rows, exact = labelled(embed(OnnxEncoder(fused, tokenizer, shape=shape), dev))
-    _, rounded = labelled(embed(shipped, dev))
+    rows, exact = labelled(embed(OnnxEncoder(fused, tokenizer, shape=shape), corpora.stance_dev or corpora.seeds_dev))
+    _, rounded = labelled(assembled.dev)
     quality = assembled.quality
     quality["float"] = {
-        "macro_f1": stance_quality(assembled.heads.stance.probabilities(exact).astype(np.float64), rows)["macro_f1"],
+        "macro_f1": rows_report(assembled.heads.stance.probabilities(exact).astype(np.float64), rows).macro_f1,
         "cosine": float(((exact * rounded).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rounded, axis=1)).mean()),
     }
     log.info("quality: %s", json.dumps(quality))
@@ -136,6 +142,7 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
             "rows": rows_of(corpora),
             "epochs": options.epochs,
             "learning_rate": options.learning_rate,
+            "batch": options.batch,
             "seed": options.seed,
         },
         "quality": quality,
@@ -150,7 +157,12 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
         "base": options.base_name or Path(options.base).name,
     }
     text = card(options.output.name, {**about, "encoder": entry}, assembled.heads.stance.labels, command=reproduction(options))
-    files = {"encoder.onnx": small, "tokenizer.json": tokenizer}
+    confidence = assembled.heads.stance.probabilities(rounded).astype(np.float64)
+    right = confidence.argmax(1) == [STANCE_LABELS.index(str(row.stance)) for row in rows]
+    reliability, risk = (options.run / name for name in ("reliability.png", "risk_coverage.png"))
+    plot_reliability(confidence.max(1), right, reliability)
+    plot_risk_coverage(confidence.max(1), right, assembled.heads.stance.confident_from, risk)
+    files = {"encoder.onnx": small, "tokenizer.json": tokenizer, reliability.name: reliability, risk.name: risk}
     save(
         options.output, heads=assembled.heads, encoder=entry, files=files, about=without_nan(about), card=text, overwrite=options.overwrite
     )
@@ -165,11 +177,12 @@ def rows_of(corpora: Corpora) -> dict[str, int]:
 def reproduction(options: argparse.Namespace) -> str:
     """The command that makes the model again, with names of folders in place of their paths here."""
     layers = f" --layers {options.layers}" if options.layers else ""
+    layers += f" --frozen {options.frozen}" if options.frozen is not None else ""
     corpora = " --corpora CORPORA" if options.corpora else ""
     return (
         f"python -m newsgauge.training.recipe --base {options.base_name or Path(options.base).name}{layers}{corpora} --run RUN"
         f" --output {options.output.name} --epochs {options.epochs} --learning-rate {options.learning_rate}"
-        f" --window {options.window} --seed {options.seed}"
+        f" --batch {options.batch} --window {options.window} --seed {options.seed}"
     )
 
 

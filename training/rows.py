@@ -17,7 +17,8 @@ class Row:
     """One sentence; what is None is unknown and takes no part in the loss.
 
     ``garbled`` is a target in [0, 1] with ``garbled_weight`` in [0, 1]; ``spans`` are garbled code-point ranges of
-    ``text`` (an empty tuple: known to have none); ``article`` is False for boilerplate.
+    ``text`` (an empty tuple: known to have none); ``article`` is False for boilerplate; ``origin`` names the row and
+    ``twin_of`` the row of the clean sentence that it was made of.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Row:
     garbled_weight: float = 1.0
     spans: tuple[tuple[int, int], ...] | None = None
     origin: str = ""
+    twin_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def twin_documents(paths: list[Path]) -> list[LabelledDocument]:
                         garbled_weight=weight,
                         spans=offending_spans(sentence["text"], sentence["offending"]),
                         origin=f"{article['id']}.{index:02d}:{sentence['severity']}",
+                        twin_of=sentence.get("original_id") or "",
                     )
                 )
             name = article.get("document") or article["of"]
@@ -139,25 +142,26 @@ VISIBLE_FAULTS = (
 )
 
 
-def quality_documents(path: Path, *, wanted: tuple[str, ...] = ("garbled", "clean")) -> list[LabelledDocument]:
-    """Quality rows, grouped by corpus and domain (their order means nothing: ``consecutive`` is False).
+def quality_row(row: dict[str, Any]) -> Row:
+    """A row of a quality file. Its weight is the estimated precision of its label; one that is neither garbled nor clean has none."""
+    if row["label"] not in ("garbled", "clean"):
+        return Row(row["text"], origin=row["id"])
+    garbled = row["label"] == "garbled"
+    spans: tuple[tuple[int, int], ...] | None = None if garbled else ()
+    marked = sorted({(s[0], s[1]) for s in row["spans"] if s[2].startswith(VISIBLE_FAULTS)})
+    if garbled and marked:
+        spans = tuple(marked)
+    estimate = row.get("label_precision_est")
+    precision = 0.8 if estimate is None else float(estimate)
+    return Row(row["text"], garbled=float(garbled), garbled_weight=max(0.0, 2 * precision - 1), spans=spans, origin=row["id"])
 
-    The weight of a row is the estimated precision of its label.
-    """
+
+def quality_documents(path: Path, *, wanted: Callable[[dict[str, Any]], bool] = lambda row: True) -> list[LabelledDocument]:
+    """The rated rows of a quality file that are *wanted*, grouped by corpus and domain (their order means nothing)."""
     grouped: dict[tuple[str, str], list[Row]] = {}
     for row in read_json_lines(path):
-        if row["label"] not in wanted:
-            continue
-        garbled = row["label"] == "garbled"
-        spans: tuple[tuple[int, int], ...] | None = None if garbled else ()
-        marked = sorted({(s[0], s[1]) for s in row["spans"] if s[2].startswith(VISIBLE_FAULTS)})
-        if garbled and marked:
-            spans = tuple(marked)
-        estimate = row.get("label_precision_est")
-        precision = 0.8 if estimate is None else float(estimate)
-        grouped.setdefault((row["source_corpus"], row["domain"]), []).append(
-            Row(row["text"], garbled=float(garbled), garbled_weight=max(0.0, 2 * precision - 1), spans=spans, origin=row["id"])
-        )
+        if row["label"] in ("garbled", "clean") and wanted(row):
+            grouped.setdefault((row["source_corpus"], row["domain"]), []).append(quality_row(row))
     return [
         LabelledDocument(f"{corpus}:{domain}", tuple(rows), source=corpus, consecutive=False, tags={"domain": domain})
         for (corpus, domain), rows in grouped.items()

@@ -10,6 +10,7 @@ import pytest
 
 from newsgauge.model.windows import WindowShape
 from newsgauge.training.corpora import Corpora, epoch_windows, held_out, load_corpora
+from newsgauge.training.documents import system_held_out, translated_documents
 from newsgauge.training.wordpieces import PieceTable
 
 
@@ -67,6 +68,41 @@ def test_boilerplate_is_split_by_row(starters: Corpora) -> None:
     share = len(dev.rows) / len(training.rows + dev.rows)
     assert share == pytest.approx(0.2, abs=0.06)
     assert {row.article for row in dev.rows} == {True, False}
+
+
+def machine_row(system: str, pair: str, number: int, label: str) -> dict[str, object]:
+    return {
+        "id": f"wmt22:{pair}:{system}:{number}",
+        "text": f"Sentence {number} by {system} from {pair}.",
+        "label": label,
+        "source_corpus": "wmt_weak",
+        "domain": "news",
+        "system": system,
+        "lang_pair": pair,
+        "group": f"{system}:{pair}:doc",
+        "spans": [],
+        "label_precision_est": 0.9,
+    }
+
+
+def test_documents_are_put_together_by_translator_and_held_out_systems_stay_out(tmp_path: Path) -> None:
+    systems = [("wmt21-Online-G", "ja-en"), ("wmt21-Online-Y", "ja-en"), ("human-refA", "ja-en"), ("strong", "ja-en")]
+    rows = [
+        machine_row(system, pair, number, "garbled" if number == 2 and "Online" in system else "borderline")
+        for system, pair in systems
+        for number in (3, 1, 2, 0)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = {judged.system: judged for judged in translated_documents([path], wanted=lambda row: not system_held_out(row))}
+    assert set(found) == {"wmt21-Online-G:ja-en", "human-refA:ja-en", "strong:ja-en"}
+    weak, human, strong = (found[name] for name in ("wmt21-Online-G:ja-en", "human-refA:ja-en", "strong:ja-en"))
+    assert [row.text[:10] for row in weak.document.rows] == ["Sentence 0", "Sentence 1", "Sentence 2", "Sentence 3"]
+    assert (weak.machine, human.machine, strong.machine) == (True, False, True)
+    assert [row.garbled for row in weak.document.rows] == [0.7, 0.7, 1.0, 0.7]
+    assert weak.document.rows[2].garbled_weight > weak.document.rows[0].garbled_weight
+    assert [row.garbled for row in human.document.rows] == [0.0] * 4
+    assert [row.garbled for row in strong.document.rows] == [None] * 4, "nobody knows what a strong system left"
 
 
 def test_without_corpora_there_are_only_starter_data(starters: Corpora) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsgauge.model.windows import WindowShape
-from newsgauge.training.mixture import TrainingWindow, bags, balanced, crops, splice
+from newsgauge.training.mixture import TrainingWindow, bags, balanced, crops, excerpt, splice
 from newsgauge.training.rows import LabelledDocument, Row
 
 SMALL = WindowShape(tokens=60, before=10, after=8, sentence=40)
@@ -71,6 +71,28 @@ def test_a_splice_has_one_garbled_run_between_a_clean_prefix_and_suffix(clean_si
     for number, row in enumerate(made.rows):
         assert row == (twin if number in places else clean).rows[number]
     assert len(places) < clean_size, "some clean sentence is left"
+
+
+def test_a_twin_of_a_part_is_spliced_into_that_part_alone() -> None:
+    clean = document_of(30, name="clean")
+    part = clean.rows[8:20]
+    twin = LabelledDocument("twin", tuple(Row(f"wreck {i}", garbled=1.0, twin_of=row.origin) for i, row in enumerate(part)))
+    made = splice(clean, twin, random.Random(4))
+    assert len(made.rows) == len(part)
+    assert [row.origin for row in made.rows if row.garbled != 1.0] == [
+        row.origin for row, ours in zip(part, made.rows, strict=True) if ours.garbled != 1.0
+    ]
+    assert 2 <= sum(row.garbled == 1.0 for row in made.rows) <= 10
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 15), st.integers(0, 2**32))
+def test_an_excerpt_is_a_stretch_of_the_document(count: int, longest: int, seed: int) -> None:
+    document = document_of(count)
+    taken = excerpt(document, random.Random(seed), longest).rows
+    assert len(taken) == min(count, longest)
+    start = document.rows.index(taken[0])
+    assert document.rows[start : start + len(taken)] == taken
 
 
 def test_a_short_article_is_not_spliced() -> None:

@@ -66,7 +66,9 @@ def test_the_model_folder_is_accepted_and_scores(made: Namespace, seeds: Path) -
 def test_the_manifest_is_strict_json_and_names_every_file(made: Namespace) -> None:
     manifest = strict((made.model / "manifest.json").read_text(encoding="utf-8"))
     assert set(manifest["files"]) == {path.name for path in made.model.iterdir()} - {"manifest.json"}
-    assert set(manifest["files"]) == {"README.md", "encoder.onnx", "heads.safetensors", "tokenizer.json"}
+    plots = {"reliability.png", "risk_coverage.png"}
+    assert set(manifest["files"]) == {"README.md", "encoder.onnx", "heads.safetensors", "tokenizer.json", *plots}
+    assert all((made.model / name).read_bytes().startswith(b"\x89PNG") for name in plots)
     assert manifest["training"]["rows"]["seeds"] > manifest["training"]["rows"]["seeds_dev"] > 0
     assert manifest["encoder"]["base"] == "tiny-random"
     assert 0 < manifest["quality"]["stance"]["macro_f1"] < 1
@@ -149,6 +151,10 @@ def test_the_told_command_makes_the_same_model(tmp_path: Path) -> None:
         str(tmp_path / "minilm"),
         "--layers",
         "0,2",
+        "--frozen",
+        "1",
+        "--batch",
+        "512",
         "--run",
         str(tmp_path / "run"),
         "--output",
@@ -158,6 +164,6 @@ def test_the_told_command_makes_the_same_model(tmp_path: Path) -> None:
     told = recipe.reproduction(options)
     assert str(tmp_path) not in told
     again = recipe.parser().parse_args(told.split()[3:])
-    for name in ("layers", "epochs", "seed", "learning_rate", "window"):
+    for name in ("layers", "frozen", "batch", "epochs", "seed", "learning_rate", "window"):
         assert getattr(again, name) == getattr(options, name)
     assert (again.base, again.output.name) == ("minilm", "toy")
