@@ -21,6 +21,7 @@ from .errors import BundleError
 from .heads import Floats, LinearHead
 from .passages import PassageChain
 from .quality import VERDICT_FEATURES, GarbleHead
+from .signs import KINDS
 from .stance import StanceHead
 from .windows import WindowShape
 
@@ -162,6 +163,9 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
     temperature = _finite(stance, "temperature")
     if temperature <= 0:
         raise ValueError(f"the temperature is {temperature}, which is not over zero")
+    for name, known in (("signs", KINDS), ("verdict_features", VERDICT_FEATURES)):
+        if garbled[name] != list(known):
+            raise ValueError(f"{name} are {garbled[name]!r}; this version of newsgauge knows {list(known)!r}")
     chain = {name: _finite(garbled["chain"], name) for name in garbled["chain"]}
     shortest = int(chain.pop("shortest"))
 
@@ -175,6 +179,7 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
         StanceHead(labels, head("stance", len(labels)), temperature, _finite(stance, "confident_from")),
         GarbleHead(
             sentence=head("garbled", 1),
+            signs=head("signs", 1, len(KINDS)),
             piece=head("piece", 1),
             threshold=_finite(garbled, "threshold"),
             piece_threshold=_finite(garbled, "piece_threshold"),
@@ -198,6 +203,7 @@ def head_arrays(heads: Heads) -> dict[str, Floats]:
     arrays = {
         **heads.stance.head.arrays("stance"),
         **heads.garble.sentence.arrays("garbled"),
+        **heads.garble.signs.arrays("signs"),
         **heads.garble.piece.arrays("piece"),
         **heads.garble.verdict.arrays("verdict"),
         **heads.content.head.arrays("content"),
@@ -215,6 +221,7 @@ def head_settings(heads: Heads) -> dict[str, Any]:
             "threshold": heads.garble.threshold,
             "piece_threshold": heads.garble.piece_threshold,
             "chain": asdict(heads.garble.chain),
+            "signs": list(KINDS),
             "verdict_features": list(VERDICT_FEATURES),
             "verdict_threshold": heads.garble.verdict_threshold,
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +12,21 @@ import numpy.typing as npt
 from .encoder import WordPieces
 from .heads import Floats, LinearHead, sigmoid
 from .passages import PassageChain
+from .signs import Sign, sign_features
 
 VERDICT_FEATURES = ("mean logit", "upper quartile", "mean of the three highest")
 
 
 @dataclass(frozen=True)
 class GarbleHead:
-    """Linear heads on embeddings and on word-piece states, with the chain for passages and the verdict on the article.
+    """Linear heads on embeddings, surface signs and word-piece states, with the chain for passages and the verdict on the article.
 
     ``threshold``: a sentence is flagged from here, the lowest value that kept false flags on native news under the stated
     rate. ``piece_threshold``: a word is marked from here.
     """
 
     sentence: LinearHead
+    signs: LinearHead
     piece: LinearHead
     threshold: float
     piece_threshold: float
@@ -31,9 +34,10 @@ class GarbleHead:
     verdict: LinearHead
     verdict_threshold: float
 
-    def logits(self, embeddings: Floats) -> Floats:
-        """*Shapes:* (rows, width) → (rows,)."""
-        return self.sentence.logits(embeddings)[:, 0]
+    def logits(self, embeddings: Floats, signs: Sequence[Sequence[Sign]]) -> Floats:
+        """From the embeddings and the surface signs of the same sentences. *Shapes:* (rows, width), (rows,) → (rows,)."""
+        total: Floats = self.sentence.logits(embeddings)[:, 0] + self.signs.logits(sign_features(signs))[:, 0]
+        return total
 
     def spans(self, text: str, pieces: WordPieces) -> tuple[tuple[int, int, float], ...]:
         """Garbled words of *text* as ``(start, end, probability)``; neighbouring words are one span, whole words only."""

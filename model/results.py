@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .signs import Sign
+
 CONTRACT_VERSION = 1
 
 Kind = Literal["sentence", "headline", "boilerplate"]
@@ -16,12 +18,13 @@ class Garble:
     """How likely a sentence is garbled machine translation.
 
     ``probability`` is in [0, 1]; ``spans`` are ``(start, end, probability)`` with code-point offsets into the
-    *sentence*.
+    *sentence*; ``signs`` are surface signs, such as a doubled word, at offsets into it as well.
     """
 
     probability: float
     flag: bool
     spans: tuple[tuple[int, int, float], ...] = ()
+    signs: tuple[Sign, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The ``garbled`` object of the output contract."""
@@ -29,6 +32,7 @@ class Garble:
             "probability": self.probability,
             "flag": self.flag,
             "spans": [list(span) for span in self.spans],
+            "signs": [{"kind": sign.kind, "start": sign.start, "end": sign.end} for sign in self.signs],
         }
 
 

@@ -15,6 +15,7 @@ from .heads import Floats, sigmoid
 from .inputs import Article, read
 from .results import ArticleScore, Garble, InputFailure, Kind, Passage, SentenceScore
 from .segment import Segmenter, Sentence, segment
+from .signs import find_signs
 
 UNITS = 10_000
 """Published probabilities are multiples of one over this."""
@@ -95,12 +96,14 @@ class Scorer:
         heads = self._bundle.heads
         stance = heads.stance.probabilities(window.embeddings)
         content = heads.content.article_probability(window.embeddings)
-        logits = heads.garble.logits(window.embeddings)
+        texts = [document.text[sentences[index].start : sentences[index].end] for index in members]
+        signs = [find_signs(text) for text in texts]
+        logits = heads.garble.logits(window.embeddings, signs)
         garbled = sigmoid(logits)
         found = []
         for position, index in enumerate(members):
             sentence = sentences[index]
-            text = document.text[sentence.start : sentence.end]
+            text = texts[position]
             language = document.blocks[sentence.block].language
             kind: Kind = "sentence"
             if index in alone and document.blocks[sentence.block].kind_hint == "headline":
@@ -123,7 +126,7 @@ class Scorer:
                 label,
                 confident,
                 probabilities,
-                Garble(round(probability, 4), flag, spans),
+                Garble(round(probability, 4), flag, spans, signs[position]),
             )
             found.append((score, float(logits[position])))
         return found

@@ -72,8 +72,13 @@ def _garbled(sentence: SentenceScore, in_passage: bool) -> Text:
 def _text(sentence: SentenceScore) -> Text:
     style = "" if sentence.label is not None else "dim"
     text = Text(printable(sentence.text), style="bold" if sentence.kind == "headline" else style)
-    for start, end, _ in sentence.garbled.spans if sentence.garbled else ():
+    if sentence.garbled is None:
+        return text
+    for start, end, _ in sentence.garbled.spans:
         text.stylize(GARBLED_STYLE, start, end)
+    reasons = [f"{sign.kind}: “{printable(sentence.text[sign.start : sign.end])}”" for sign in sentence.garbled.signs]
+    if reasons:
+        text.append(f" [{'; '.join(reasons)}]", style="dim")
     return text
 
 

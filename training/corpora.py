@@ -12,6 +12,7 @@ from .documents import is_human, is_weak, system_held_out, translated_documents
 from .mixture import TrainingWindow, bags, balanced, crops, excerpt, splice
 from .rows import (
     LabelledDocument,
+    Row,
     boilerplate_document,
     quality_documents,
     round_trip_documents,
@@ -94,9 +95,11 @@ def epoch_windows(
     rng = random.Random(f"{seed}:{epoch}")
     windows: list[TrainingWindow] = []
 
+    def length(row: Row) -> int:
+        return len(table[row.text].ids)
+
     def cut(document: LabelledDocument) -> None:
-        lengths = [len(table[row.text].ids) for row in document.rows]
-        windows.extend(crops(document, lengths, shape, rng))
+        windows.extend(crops(document, [length(row) for row in document.rows], shape, rng))
 
     originals = {document.name: document for document in corpora.seeds + corpora.stance}
     for document in corpora.stance + corpora.seeds + corpora.twins:
@@ -111,5 +114,5 @@ def epoch_windows(
         for document in rng.sample(members, min(excerpts, len(members))):
             cut(excerpt(document, rng, longest=12))
     for document in corpora.quality:
-        windows.extend(bags(balanced(document, rng, most_clean=most_clean), rng))
+        windows.extend(bags(balanced(document, rng, most_clean=most_clean), length, shape.tokens, rng))
     return windows

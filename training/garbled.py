@@ -17,17 +17,17 @@ from ..model.encoder import Encoder
 from ..model.heads import LinearHead, sigmoid
 from ..model.passages import PassageChain
 from ..model.quality import VERDICT_FEATURES, GarbleHead
+from ..model.signs import Sign, find_signs
 from .corpora import Corpora, held_out
-from .documents import JudgedDocument, is_human, is_weak, native_documents, spliced, translated_documents
+from .documents import JudgedDocument, native_documents, spliced, system_held_out, translated_documents
 from .embed import Embedded, Floats, embed
-from .heads import BinaryRows, best_piece_threshold, fit_binary, fit_chain, fit_pieces, fit_verdict
+from .heads import BinaryRows, best_piece_threshold, fit_binary, fit_chain, fit_pieces, fit_signs, fit_verdict
 from .metrics import auroc, threshold_at_false_flags
 from .mixture import balanced
 from .rows import LabelledDocument, Row
 
 FALSE_FLAGS_ON_NEWS = 0.01
 FALSE_VERDICTS = 0.02
-DOCUMENTS_PER_SYSTEM = 40
 NATIVE_DOCUMENTS = 250
 SPLICES = 120
 SHORTEST_JUDGED = 10
@@ -65,7 +65,7 @@ def fit_sentences(
     that at most :data:`FALSE_FLAGS_ON_NEWS` of their sentences are flagged; *trained*: see :func:`~.assemble.assemble`.
     """
     rng = random.Random(seed)
-    rows, vectors = _joined([news, embed(encoder, [balanced(document, rng, most_clean=1200) for document in corpora.quality])])
+    rows, vectors = _joined([news, embed(encoder, [balanced(document, rng, most_clean=400) for document in corpora.quality])])
     dev = embed(encoder, corpora.quality_dev)
     marked = embed(encoder, _with_spans(corpora.quality))
     twins = embed(encoder, corpora.twins_dev + corpora.seeds_dev)
@@ -76,29 +76,37 @@ def fit_sentences(
     rated = [(best_piece_threshold(candidate, twins.marked()), candidate) for candidate in candidates]
     (piece_threshold, piece_f1), pieces = max(rated, key=lambda pair: pair[0][1])
 
-    def probabilities(vectors: Floats) -> Doubles:
-        return sigmoid(head.logits(vectors)[:, 0]).astype(np.float64)
+    head, signs = fit_signs(head, dev_vectors, _signs(dev_rows), _garbled(dev_rows))
+    plain = LinearHead(np.zeros((1, len(VERDICT_FEATURES)), np.float32), np.zeros(1, np.float32))
+    garble = GarbleHead(head, signs, pieces, 0.5, piece_threshold, PassageChain(1.0, 0.0, 2.0, 1.0), plain, 0.5)
 
-    clean = probabilities(_joined([news_dev])[1])
+    def probabilities(rows: Sequence[Row], vectors: Floats) -> Doubles:
+        return sigmoid(garble.logits(vectors, _signs(rows))).astype(np.float64)
+
+    clean = probabilities(*_joined([news_dev]))
     threshold = threshold_at_false_flags(clean, FALSE_FLAGS_ON_NEWS)
     twin_rows, twin_vectors = _decided(*_joined([twins]))
+    said, said_of_twins = probabilities(dev.rows, dev.vectors), probabilities(twin_rows, twin_vectors)
     by_corpus = {}
     for index, document in enumerate(corpora.quality_dev):
         inside = dev.document == index
         truth = _garbled([row for row, kept in zip(dev.rows, inside, strict=True) if kept])
         if truth.any() and not truth.all():
-            by_corpus[document.name] = [auroc(probabilities(dev.vectors[inside]), truth), len(truth)]
+            by_corpus[document.name] = [auroc(said[inside], truth), len(truth)]
     quality = {
-        "auroc": auroc(probabilities(dev.vectors), _garbled(dev.rows)) if len(dev.rows) else float("nan"),
+        "auroc": auroc(said, _garbled(dev.rows)) if len(dev.rows) else float("nan"),
         "auroc_by_corpus": by_corpus,
-        "twins_auroc": auroc(probabilities(twin_vectors), _garbled(twin_rows)),
+        "twins_auroc": auroc(said_of_twins, _garbled(twin_rows)),
         "false_flags_on_news": float((clean >= threshold).mean()),
-        "recall_dev": _recall(probabilities(dev.vectors), _garbled(dev.rows), threshold),
-        "recall_twins": _recall(probabilities(twin_vectors), _garbled(twin_rows), threshold),
+        "recall_dev": _recall(said, _garbled(dev.rows), threshold),
+        "recall_twins": _recall(said_of_twins, _garbled(twin_rows), threshold),
         "piece_f1": piece_f1,
     }
-    plain = LinearHead(np.zeros((1, len(VERDICT_FEATURES)), np.float32), np.zeros(1, np.float32))
-    return GarbleHead(head, pieces, threshold, piece_threshold, PassageChain(1.0, 0.0, 2.0, 1.0), plain, 0.5), quality
+    return replace(garble, threshold=threshold), quality
+
+
+def _signs(rows: Sequence[Row]) -> list[tuple[Sign, ...]]:
+    return [find_signs(row.text) for row in rows]
 
 
 def _recall(probabilities: Doubles, garbled: npt.NDArray[np.bool_], threshold: float) -> float:
@@ -116,21 +124,22 @@ def _with_spans(documents: Sequence[LabelledDocument], most: int = 2000) -> list
 
 
 def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDocument]:
-    """Whole documents with a verdict: weak machine output and human translations, native news, held-out twins and starter articles."""
-    rng = random.Random(seed)
-    by_system: dict[str, list[JudgedDocument]] = {}
-    for found in translated_documents([folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"]):
-        # What a strong system left is no sure sign of anything.
-        if is_human(found.document.tags["system"]) or is_weak(found.document.tags["system"]):
-            by_system.setdefault(found.system, []).append(found)
-    chosen = [found for members in by_system.values() for found in rng.sample(members, min(len(members), DOCUMENTS_PER_SYSTEM))]
+    """Whole documents with a verdict, none of which the encoder was trained on.
+
+    Machine output of the systems held out and held-out twins; human translations of the dev set, native news that nobody
+    labelled and held-out starter articles.
+    """
+    machine = translated_documents(
+        [folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"], wanted=system_held_out
+    )
+    human = [found for found in translated_documents([folder / "quality/dev.jsonl"]) if not found.machine]
     twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev]
     starters = [JudgedDocument(document, False, "starter", 1.0) for document in corpora.seeds_dev]
-    return chosen + twins + starters + native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed)
+    return machine + human + twins + starters + native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed)
 
 
 def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder: Path, *, seed: int) -> tuple[GarbleHead, dict[str, Any]]:
-    """Fit the chain and the verdict on whole documents, none of which trained the encoder as such → the head and its figures.
+    """Fit the chain and the verdict on whole documents, none of which trained the encoder → the head and its figures.
 
     The chain is measured with its fit to one half of the systems on the other half, then fitted on both; the verdict is
     measured by five-fold cross-validation over systems, on documents of at least :data:`SHORTEST_JUDGED` sentences.
@@ -172,7 +181,7 @@ def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder
 
 def _document_logits(encoder: Encoder, garble: GarbleHead, documents: Sequence[LabelledDocument]) -> list[Doubles]:
     embedded = embed(encoder, documents)
-    logits = garble.logits(embedded.vectors).astype(np.float64)
+    logits = garble.logits(embedded.vectors, _signs(embedded.rows)).astype(np.float64)
     return [logits[embedded.document == index] for index in range(len(documents))]
 
 

@@ -18,6 +18,7 @@ from ..model.errors import NewsgaugeError
 from ..model.heads import LinearHead, sigmoid
 from ..model.passages import PassageChain
 from ..model.quality import verdict_features
+from ..model.signs import Sign, sign_features
 from ..model.stance import StanceHead
 from .embed import Embedded, labelled
 from .metrics import auroc, best_threshold, coverage_at_accuracy, rows_report
@@ -126,6 +127,20 @@ def fit_binary(
     platt = LogisticRegression(C=1e6).fit(head.logits(dev_vectors), dev_truth)
     scale, offset = float(platt.coef_[0, 0]), float(platt.intercept_[0])
     return LinearHead((head.weight * scale).astype(np.float32), (head.bias * scale + offset).astype(np.float32))
+
+
+def fit_signs(
+    head: LinearHead, vectors: Floats, signs: Sequence[Sequence[Sign]], truth: npt.NDArray[np.bool_]
+) -> tuple[LinearHead, LinearHead]:
+    """What surface signs add to the logits of *head*, by logistic regression over both → the head, calibrated with them, and theirs.
+
+    A sign never speaks for a sentence: a weight below zero, which few rows can bring about, becomes zero.
+    """
+    features = np.concatenate([head.logits(vectors), sign_features(signs)], axis=1)
+    model = LogisticRegression(C=1.0, max_iter=400).fit(features, truth)
+    scale, weights = float(model.coef_[0, 0]), np.clip(model.coef_[:, 1:], 0.0, None).astype(np.float32)
+    scaled = LinearHead((head.weight * scale).astype(np.float32), (head.bias * scale + model.intercept_).astype(np.float32))
+    return scaled, LinearHead(weights, np.zeros(1, np.float32))
 
 
 def fit_pieces(examples: Sequence[tuple[Row, WordPieces]], *, strength: float = 0.01) -> LinearHead:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..model.windows import WindowShape, plan, sentence_bounds
@@ -64,8 +64,13 @@ def splice(clean: LabelledDocument, twin: LabelledDocument, rng: random.Random) 
     return replace(clean, rows=host[:start] + twin.rows[start : start + length] + host[start + length :])
 
 
-def bags(document: LabelledDocument, rng: random.Random, *, single: float = 0.5, largest: int = 6) -> list[TrainingWindow]:
-    """Unordered rows as windows: alone with probability *single*, else several rows of one corpus and domain together."""
+def bags(
+    document: LabelledDocument, length: Callable[[Row], int], longest: int, rng: random.Random, *, single: float = 0.5, largest: int = 6
+) -> list[TrainingWindow]:
+    """Unordered rows as windows: alone with probability *single*, else several rows of one corpus and domain together.
+
+    *length* is that of a row in word pieces; rows that together take more than *longest*, separators included, stay alone.
+    """
     rows = list(document.rows)
     rng.shuffle(rows)
     windows = []
@@ -73,7 +78,8 @@ def bags(document: LabelledDocument, rng: random.Random, *, single: float = 0.5,
     while position < len(rows):
         size = 1 if rng.random() < single else rng.randint(2, largest)
         piece = tuple(rows[position : position + size])
-        windows.append(TrainingWindow(piece, 0, len(piece)))
+        fits = sum(length(row) + 1 for row in piece) < longest
+        windows += [TrainingWindow(piece, 0, len(piece))] if fits else [TrainingWindow((row,), 0, 1) for row in piece]
         position += size
     return windows
 

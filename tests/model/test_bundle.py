@@ -41,6 +41,7 @@ from newsgauge.model.heads import LinearHead
 from newsgauge.model.passages import PassageChain
 from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead
 from newsgauge.model.scorer import Scorer
+from newsgauge.model.signs import KINDS
 from newsgauge.model.stance import StanceHead
 
 DOCUMENT = Document.from_text(
@@ -48,7 +49,7 @@ DOCUMENT = Document.from_text(
     "The prosecutor said the owners of the dock had known about the cracks for years. Their lawyer denied it.\n\n"
     "Photographs shown to the court carry the dates of nine visits. What they prove is open to debate.\n"
 )
-FILES = ("README.md", "encoder.onnx", HEADS, "tokenizer.json")
+FILES = ("README.md", "encoder.onnx", HEADS, "reliability.png", "risk_coverage.png", "tokenizer.json")
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,16 @@ def small_heads(width: int = 4) -> Heads:
     def head(outputs: int, inputs: int = width) -> LinearHead:
         return LinearHead(random.normal(size=(outputs, inputs)).astype(np.float32), random.normal(size=outputs).astype(np.float32))
 
-    garble = GarbleHead(head(1), head(1), 0.25, 0.125, PassageChain(1.5, -0.5, 3.0, 2.0, shortest=3), head(1, len(VERDICT_FEATURES)), 0.75)
+    garble = GarbleHead(
+        sentence=head(1),
+        signs=head(1, len(KINDS)),
+        piece=head(1),
+        threshold=0.25,
+        piece_threshold=0.125,
+        chain=PassageChain(1.5, -0.5, 3.0, 2.0, shortest=3),
+        verdict=head(1, len(VERDICT_FEATURES)),
+        verdict_threshold=0.75,
+    )
     return Heads(StanceHead(("accusation", "denial", "evidence", "analysis"), head(4), 1.25, 0.625), garble, ContentHead(head(1), 0.375))
 
 
@@ -355,6 +365,8 @@ def test_no_code_of_the_scoring_path_can_load_a_pickle() -> None:
         lambda m: m.pop("labels"),
         lambda m: m["garbled"].pop("threshold"),
         lambda m: m["garbled"]["chain"].update(speed=1),
+        lambda m: m["garbled"]["signs"].reverse(),
+        lambda m: m["garbled"]["verdict_features"].append("weather"),
         lambda m: m["garbled"].update(chain=[1, 2]),
         lambda m: m["stance"].update(temperature="warm"),
         lambda m: m["stance"].update(temperature=None),

@@ -14,6 +14,7 @@ from newsgauge.model.encoder import WordPieces
 from newsgauge.model.heads import LinearHead
 from newsgauge.model.passages import PassageChain
 from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead, verdict_features
+from newsgauge.model.signs import find_signs
 
 
 def head(*weights: float) -> LinearHead:
@@ -24,6 +25,7 @@ def garble(*, threshold: float = 0.5, piece_threshold: float = 0.5, verdict: Lin
     """A head whose piece logit is the state itself."""
     return GarbleHead(
         sentence=head(1.0),
+        signs=head(3.0, 1.0, 0.0, 0.5, 2.0),
         piece=head(1.0),
         threshold=threshold,
         piece_threshold=piece_threshold,
@@ -42,6 +44,15 @@ def pieces(*parts: tuple[int, int, float]) -> WordPieces:
 
 def marked(text: str, *parts: tuple[int, int, float], threshold: float = 0.5) -> list[str]:
     return [text[start:end] for start, end, _ in garble(piece_threshold=threshold).spans(text, pieces(*parts))]
+
+
+def test_signs_add_their_weights_to_the_logit_once_each() -> None:
+    doubled = find_signs("It was was cold cold there.")
+    assert [sign.kind for sign in doubled] == ["doubled word"], "“was was” may be meant"
+    torn = find_signs("The dam [near the town.Police said said so.")
+    logits = garble().logits(np.array([[0.5], [0.5], [-1.0]], dtype=np.float32), [(), doubled * 3, torn])
+    assert logits.tolist() == pytest.approx([0.5, 3.5, -1.0 + 3.0 + 1.0 + 0.5])
+    assert garble().logits(np.zeros((0, 1), np.float32), []).shape == (0,)
 
 
 def test_a_word_of_several_pieces_is_marked_whole_with_its_highest_value() -> None:

@@ -28,6 +28,7 @@ from newsgauge.model.passages import PassageChain
 from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead
 from newsgauge.model.results import ArticleScore, InputFailure
 from newsgauge.model.scorer import Scorer
+from newsgauge.model.signs import KINDS
 from newsgauge.model.stance import StanceHead
 
 LABELS = ("accusation", "denial", "evidence", "analysis")
@@ -83,6 +84,7 @@ def steered(read: Callable[[str], Sequence[float]], *, labels: tuple[str, ...] =
     width = len(labels) + 2
     garble = GarbleHead(
         sentence=unit([len(labels)], width),
+        signs=LinearHead(np.full((1, len(KINDS)), 2.5, np.float32), np.zeros(1, np.float32)),
         piece=unit([0], width),
         threshold=0.5,
         piece_threshold=0.5,
@@ -342,6 +344,18 @@ def test_the_words_that_are_garbled_are_marked_in_the_sentence() -> None:
     assert article.sentences[0].garbled is not None and article.sentences[0].garbled.spans == ()
 
 
+def test_a_surface_sign_is_told_and_raises_the_probability_of_its_sentence_alone() -> None:
+    document = Document.from_text("Some time passed. The ferry ferry sank at dawn. Nobody was hurt.")
+    scores = [sentence.garbled for sentence in steered(by_word).score(document).sentences]
+    assert all(score is not None for score in scores)
+    plain, doubled, last = (score for score in scores if score is not None)
+    assert plain.probability == last.probability < doubled.probability
+    assert plain.signs == last.signs == ()
+    text = "The ferry ferry sank at dawn."
+    assert [(sign.kind, text[sign.start : sign.end]) for sign in doubled.signs] == [("doubled word", "ferry ferry")]
+    assert doubled.to_dict()["signs"] == [{"kind": "doubled word", "start": 4, "end": 15}]
+
+
 def test_boilerplate_is_neither_labelled_nor_judged() -> None:
     garbled = "The xxblu fell. It xxbla went."
     document = Document.from_text(f"The tide rose. The quay held.\n\nHome menu xxblu xxbla of the site.\n\n{garbled}")
@@ -423,7 +437,7 @@ def test_the_form_of_a_score_is_that_of_the_contract(scorer: Scorer) -> None:
     assert scored
     for sentence in scored:
         assert tuple(sentence["probabilities"]) == LABELS
-        assert list(sentence["garbled"]) == ["probability", "flag", "spans"]
+        assert list(sentence["garbled"]) == ["probability", "flag", "spans", "signs"]
 
 
 def test_the_form_of_passages_and_spans_is_that_of_the_contract() -> None:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.segment import Segment
 
 from newsgauge.model.results import ArticleScore, Garble
+from newsgauge.model.signs import Sign
 from newsgauge.report.terminal import model_summary, printable, render, show
 
 Build = Callable[..., ArticleScore]
@@ -128,6 +129,12 @@ def test_garbled_words_are_highlighted_and_nothing_else(article: ArticleScore) -
 def test_a_sentence_without_spans_has_no_highlight(build: Build) -> None:
     garbled = {"text": "Is to say it.", "label": "denial", "probabilities": {"denial": 1.0}, "garbled": Garble(0.9, True)}
     assert styled(build(garbled), "reverse") == ""
+
+
+def test_the_reason_for_a_flag_stands_behind_the_sentence(build: Build) -> None:
+    mark = Garble(0.9, True, (), (Sign("doubled word", 0, 11),))
+    garbled = {"text": "It was It was not.", "label": "denial", "probabilities": {"denial": 1.0}, "garbled": mark}
+    assert "It was It was not. [doubled word: “It was It w”]" in printed(build(garbled), width=120)
 
 
 def test_boilerplate_and_foreign_sentences_are_dimmed(article: ArticleScore) -> None:

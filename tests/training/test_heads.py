@@ -13,6 +13,7 @@ pytest.importorskip("sklearn")
 from newsgauge.model.encoder import WordPieces
 from newsgauge.model.heads import LinearHead, sigmoid
 from newsgauge.model.quality import verdict_features
+from newsgauge.model.signs import KINDS, Sign
 from newsgauge.training.embed import Embedded, labelled
 from newsgauge.training.heads import (
     BinaryRows,
@@ -20,6 +21,7 @@ from newsgauge.training.heads import (
     fit_binary,
     fit_chain,
     fit_pieces,
+    fit_signs,
     fit_stance,
     fit_verdict,
     piece_hits,
@@ -132,6 +134,22 @@ def test_the_binary_head_that_ranks_dev_better_is_kept_and_calibrated() -> None:
     led = BinaryRows(dev_vectors, dev_truth.astype(float), np.ones(400))
     refitted = fit_binary(led, dev_vectors, dev_truth, trained=LinearHead(-right, bias))
     assert refitted.weight[0, 1] != 0.0
+
+
+def test_a_sign_raises_logits_where_it_tells_and_never_lowers_them() -> None:
+    rng = np.random.default_rng(5)
+    truth = np.arange(600) % 3 == 0
+    vectors = (rng.normal(size=(600, 1)) + truth[:, None]).astype(np.float32)
+    # A doubled word in a third of the garbled rows, a bracket in clean ones.
+    signs = [
+        (Sign(KINDS[0], 0, 1),) if bad and i % 2 else (Sign(KINDS[3], 0, 1),) if not bad and i % 5 == 0 else ()
+        for i, bad in enumerate(truth)
+    ]
+    head, weights = fit_signs(LinearHead(np.ones((1, 1), np.float32), np.zeros(1, np.float32)), vectors, signs, truth)
+    assert head.weight[0, 0] > 0
+    assert weights.weight[0, 0] > 1.0
+    assert weights.weight[0, 3] == 0.0
+    assert (weights.weight >= 0).all() and not weights.bias.any()
 
 
 def piece_example(states: list[float], offsets: list[tuple[int, int]], spans: tuple[tuple[int, int], ...]) -> tuple[Row, WordPieces]:

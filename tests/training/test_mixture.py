@@ -104,7 +104,7 @@ def test_a_short_article_is_not_spliced() -> None:
 @given(st.integers(0, 60), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 2**32))
 def test_bags_hold_every_row_once(count: int, single: float, seed: int) -> None:
     document = document_of(count)
-    windows = bags(document, random.Random(seed), single=single, largest=4)
+    windows = bags(document, lambda row: 10, 100, random.Random(seed), single=single, largest=4)
     assert sorted(row.origin for row in scored(windows)) == sorted(row.origin for row in document.rows)
     sizes = [len(window.rows) for window in windows]
     assert all(1 <= size <= 4 for size in sizes)
@@ -113,6 +113,15 @@ def test_bags_hold_every_row_once(count: int, single: float, seed: int) -> None:
         assert set(sizes) <= {1}
     if single == 0.0:
         assert all(size >= 2 for size in sizes[:-1])
+
+
+@settings(deadline=None)
+@given(st.integers(2, 40), st.integers(0, 2**32))
+def test_rows_that_do_not_fit_together_stay_alone(count: int, seed: int) -> None:
+    document = document_of(count)
+    windows = bags(document, lambda row: 60, 160, random.Random(seed), single=0.0, largest=4)
+    assert sorted(row.origin for row in scored(windows)) == sorted(row.origin for row in document.rows)
+    assert {len(window.rows) for window in windows} <= {1, 2}, "three rows and their separators are over 160 word pieces"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +144,7 @@ def test_the_same_seed_draws_the_same() -> None:
     def draw(seed: int) -> tuple[object, ...]:
         return (
             splice(clean, twin, random.Random(seed)),
-            tuple(bags(clean, random.Random(seed))),
+            tuple(bags(clean, lambda row: 5, 100, random.Random(seed))),
             balanced(mixed, random.Random(seed), most_clean=5),
         )
 
