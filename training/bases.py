@@ -8,15 +8,22 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..model.bundle import MANIFEST
+from .restore import restore_encoder
+
 
 def load_base(base: str, *, layers: Sequence[int] | None = None, frozen: int | None = None) -> nn.Module:
     """The encoder in *base* with only the given *layers* kept, in order (Sajjad et al. 2023), its pooler dropped.
 
+    *base*: a folder or hub id of the transformers or sentence-transformers library, or a model folder of newsgauge to train on from.
     With *frozen*, the embeddings and so many of the lowest layers keep their weights (Lee et al. 2019, "What would Elsa do?").
     """
     from transformers import AutoModel
 
-    encoder = AutoModel.from_pretrained(base, dtype=torch.float32, add_pooling_layer=False)
+    if (Path(base) / MANIFEST).is_file():
+        encoder = restore_encoder(Path(base))
+    else:
+        encoder = AutoModel.from_pretrained(base, dtype=torch.float32, add_pooling_layer=False)
     if layers is not None:
         stack = encoder.encoder.layer
         wrong = [index for index in layers if not 0 <= index < len(stack)]

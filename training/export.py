@@ -69,8 +69,31 @@ def quantise(source: Path, target: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = onnx.load(str(source))
+    name_weights(model)
     quantise_tables(model)
     quantize_dynamic(model, str(target), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True, op_types_to_quantize=["MatMul"])
+
+
+def name_weights(model: Any) -> None:
+    """Give every weight matrix the name that goes with the bias of its product: constant folding left it a number.
+
+    The names let :mod:`newsgauge.training.restore` find the weights again.
+    """
+    graph = model.graph
+    names = {tensor.name for tensor in graph.initializer}
+    consumers = {name: node for node in graph.node for name in node.input}
+    renamed = {}
+    for node in graph.node:
+        if node.op_type == "MatMul" and node.input[1] in names:
+            added = consumers[node.output[0]].input
+            biases = [name for name in added if name in names and name.endswith(".bias") and "LayerNorm" not in name]
+            if len(biases) == 1:
+                renamed[node.input[1]] = biases[0].removesuffix("bias") + "weight"
+    for tensor in graph.initializer:
+        tensor.name = renamed.get(tensor.name, tensor.name)
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = renamed.get(name, name)
 
 
 def quantise_tables(model: Any, *, smallest: int = 1 << 14) -> int:
@@ -87,7 +110,7 @@ def quantise_tables(model: Any, *, smallest: int = 1 << 14) -> int:
             continue
         values = numpy_helper.to_array(table)
         scales = (np.abs(values).max(1, keepdims=True) / 127).clip(min=1e-12).astype(np.float32)
-        name, result = f"{table.name}_{done}", node.output[0]
+        name, result = table.name, node.output[0]
         graph.initializer.append(numpy_helper.from_array(np.round(values / scales).astype(np.int8), f"{name}_rows"))
         graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scales"))
         nodes += [

@@ -24,7 +24,9 @@ log = logging.getLogger("newsgauge.training.recipe")
 def parser() -> argparse.ArgumentParser:
     """The options of the recipe."""
     options = argparse.ArgumentParser(prog="python -m newsgauge.training.recipe", description=__doc__)
-    options.add_argument("--base", required=True, help="folder or hub id of the base encoder (sentence-transformers or transformers)")
+    options.add_argument(
+        "--base", required=True, help="folder or hub id of the base encoder (sentence-transformers or transformers), or a model folder"
+    )
     options.add_argument("--layers", help="keep only these layers of the base, for example 0,1,2,3,4,5 (default: all)")
     options.add_argument(
         "--frozen", type=int, help="keep the weights of the embeddings and of so many of the lowest layers (default: train all)"
@@ -155,6 +157,7 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
         "width": shipped.width,
         "window": asdict(shape),
         "base": options.base_name or Path(options.base).name,
+        "config": json.loads(config.to_json_string(use_diff=True)),
     }
     text = card(options.output.name, {**about, "encoder": entry}, assembled.heads.stance.labels, command=reproduction(options))
     confidence = assembled.heads.stance.probabilities(rounded).astype(np.float64)

@@ -1,0 +1,40 @@
+"""Crying wolf: how often odd but honest English is flagged as garbled, by kind, and how often surface signs are seen in it.
+
+``python benchmarks/robustness.py --model MODEL`` scores every sentence of ``seeds/robustness.jsonl`` alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from newsgauge.model.document import Document
+from newsgauge.model.scorer import Scorer
+from newsgauge.training.card import table
+from newsgauge.training.rows import read_json_lines
+
+
+def main() -> None:
+    """Score, print a Markdown table."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--model", default="default", help="model folder or name (default: %(default)s)")
+    options.add_argument("--sentences", type=Path, default=Path("seeds/robustness.jsonl"), help="default: %(default)s")
+    chosen = options.parse_args()
+    scorer = Scorer.from_folder(chosen.model)
+    found: dict[str, list[tuple[float, bool, int]]] = {}
+    for row in read_json_lines(chosen.sentences):
+        for sentence in scorer.score(Document.from_text(row["text"])).sentences:
+            if sentence.garbled is not None:
+                scored = (sentence.garbled.probability, sentence.garbled.flag, len(sentence.garbled.signs))
+                found.setdefault(row["kind"], []).append(scored)
+    rows = []
+    for kind, values in found.items():
+        probability, flags, signs = (np.array(column) for column in zip(*values, strict=True))
+        rows.append([kind, str(len(values)), f"{flags.mean():.0%}", f"{np.median(probability):.2f}", f"{(signs > 0).mean():.0%}"])
+    print(table(["kind", "sentences scored", "falsely flagged", "median probability", "with a surface sign"], rows))
+
+
+if __name__ == "__main__":
+    main()

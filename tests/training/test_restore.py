@@ -1,0 +1,92 @@
+"""A shipped encoder, taken back into torch, says what the shipped graph says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("onnxscript")
+
+import onnxruntime as ort  # noqa: E402
+
+from newsgauge.model.bundle import digest  # noqa: E402
+from newsgauge.model.errors import BundleError  # noqa: E402
+from newsgauge.training.bases import load_base  # noqa: E402
+from newsgauge.training.export import export_float, fuse, quantise  # noqa: E402
+from newsgauge.training.restore import restore_encoder  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_base: Path) -> Any:
+    """Every weight differs from every other: an exporter merges equal ones, and a new network is full of zeros and ones."""
+    made = load_base(str(tiny_base)).eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return made
+
+
+@pytest.fixture(scope="module")
+def graph(encoder: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("graphs")
+    export_float(encoder, made / "raw.onnx")
+    fuse(made / "raw.onnx", made / "float.onnx", heads=2, width=32)
+    quantise(made / "float.onnx", made / "int8.onnx")
+    return made / "int8.onnx"
+
+
+@pytest.fixture
+def model(graph: Path, encoder: Any, tokenizer_path: Path, tmp_path: Path) -> Path:
+    """As much of a model folder as an encoder needs."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "encoder.onnx").write_bytes(graph.read_bytes())
+    (folder / "tokenizer.json").write_bytes(tokenizer_path.read_bytes())
+    config = json.loads(encoder.config.to_json_string(use_diff=True))
+    write_manifest(folder, {"kind": "onnx", "file": "encoder.onnx", "config": config})
+    return folder
+
+
+def write_manifest(folder: Path, entry: dict[str, Any]) -> None:
+    files = {path.name: digest(path) for path in folder.iterdir() if path.name != "manifest.json"}
+    (folder / "manifest.json").write_text(json.dumps({"format": 1, "encoder": entry, "files": files}))
+
+
+def test_the_restored_encoder_says_what_the_graph_says(model: Path, encoder: Any) -> None:
+    restored = load_base(str(model)).eval()
+    ids = torch.arange(5, 65).reshape(2, 30)
+    mask = torch.ones_like(ids)
+    session = ort.InferenceSession(str(model / "encoder.onnx"), providers=["CPUExecutionProvider"])
+    (shipped,) = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
+    with torch.inference_mode():
+        found = restored(input_ids=ids, attention_mask=mask).last_hidden_state.numpy()
+    cosine = (found * shipped).sum(-1) / np.linalg.norm(found, axis=-1) / np.linalg.norm(shipped, axis=-1)
+    assert cosine.min() > 0.98
+    for (name, theirs), (_, ours) in zip(encoder.named_parameters(), restored.named_parameters(), strict=True):
+        step = theirs.detach().abs().max() / 63
+        assert (theirs - ours).abs().max() <= step, name
+
+
+def test_a_restored_encoder_can_be_cut_and_frozen(model: Path) -> None:
+    cut = load_base(str(model), layers=[0], frozen=0)
+    trained = {name for name, parameter in cut.named_parameters() if parameter.requires_grad}
+    assert trained and all("encoder.layer.0." in name for name in trained)
+
+
+def test_a_model_without_its_configuration_is_refused(model: Path) -> None:
+    write_manifest(model, {"kind": "onnx", "file": "encoder.onnx"})
+    with pytest.raises(BundleError, match="no encoder that can be trained on"):
+        restore_encoder(model)
+
+
+def test_a_graph_that_lacks_weights_is_refused(model: Path, encoder: Any) -> None:
+    config = json.loads(encoder.config.to_json_string(use_diff=True))
+    write_manifest(model, {"kind": "onnx", "file": "encoder.onnx", "config": {**config, "num_hidden_layers": 5}})
+    with pytest.raises(BundleError, match=r"lacks \d+ weights"):
+        restore_encoder(model)

@@ -1,0 +1,59 @@
+"""A shipped encoder back in torch, to train on from it: the weights are those of the int8 graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..model.bundle import read_manifest, verify
+from ..model.errors import BundleError
+
+PREFIX = "encoder."
+
+
+def restore_encoder(folder: Path) -> nn.Module:
+    """The encoder of the model in *folder* as a network of the transformers library; :class:`BundleError` where it holds none.
+
+    Rounding to int8 has moved every weight by up to half a step of its channel or row.
+    """
+    import onnx
+    from transformers import AutoConfig, AutoModel
+
+    manifest, _ = read_manifest(folder)
+    verify(folder, manifest)
+    entry = manifest["encoder"]
+    if entry["kind"] != "onnx" or "config" not in entry:
+        raise BundleError(f"{folder} holds no encoder that can be trained on; expected a model made by newsgauge.training.recipe.")
+    settings = dict(entry["config"])
+    config = AutoConfig.for_model(settings.pop("model_type"), **settings)
+    encoder = AutoModel.from_config(config, add_pooling_layer=False)
+    weights = weights_of(onnx.load(str(folder / entry["file"])))
+    missing = {name for name, _ in encoder.named_parameters()} - weights.keys()
+    if missing:
+        raise BundleError(f"{folder / entry['file']} lacks {len(missing)} weights, {min(missing)} among them; choose another base.")
+    encoder.load_state_dict({name: torch.from_numpy(weights[name]) for name, _ in encoder.named_parameters()}, strict=False)
+    return encoder  # type: ignore[no-any-return]
+
+
+def weights_of(model: Any) -> dict[str, np.ndarray]:
+    """The weights of an int8 graph made by :mod:`newsgauge.training.export`, by their names in the encoder, as float32."""
+    from onnx import numpy_helper
+
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name.startswith(PREFIX)}
+    found = {}
+    for name, array in arrays.items():
+        own = name.removeprefix(PREFIX)
+        if own.endswith("_rows"):
+            found[own.removesuffix("_rows")] = array.astype(np.float32) * arrays[name.removesuffix("_rows") + "_scales"]
+        elif own.endswith("_quantized"):
+            whole = name.removesuffix("_quantized")
+            steps = array.astype(np.float32) - arrays[whole + "_zero_point"].astype(np.float32)
+            # A graph multiplies from the right, a linear layer holds the transpose.
+            found[own.removesuffix("_quantized")] = np.ascontiguousarray((steps * arrays[whole + "_scale"]).T)
+        elif not own.endswith(("_scale", "_scales", "_zero_point")):
+            found[own] = array.copy()
+    return found
