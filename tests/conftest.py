@@ -1,4 +1,4 @@
-"""What several test modules share: the shipped model and a scorer with it, loaded once."""
+"""What several test modules share: a shipped model and a scorer with it, loaded once."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from newsgauge.model.scorer import Scorer
 
 
 @pytest.fixture(scope="session")
-def default_model() -> Path:
-    """The folder of the model that comes with the package. Read it, never write to it."""
-    folder = shipped_models() / "default"
+def small_model() -> Path:
+    """The folder of the quicker of the shipped models. Read it, never write to it."""
+    folder = shipped_models() / "fast"
     assert (folder / MANIFEST).is_file(), f"the shipped model is not in {folder}"
     return folder
 
 
 @pytest.fixture(scope="session")
-def scorer(default_model: Path) -> Scorer:
-    """A scorer with the shipped model."""
-    return Scorer.from_folder(default_model)
+def scorer(small_model: Path) -> Scorer:
+    """A scorer with the quicker of the shipped models."""
+    return Scorer.from_folder(small_model)

@@ -23,7 +23,7 @@ from .metrics import auroc, rows_report, threshold_at_false_flags
 
 LOST_SENTENCES = 0.005
 # Refitted heads are candidates beside those trained with the encoder; so many articles are enough to compare them.
-REFIT_DOCUMENTS = 500
+REFIT_DOCUMENTS = 200
 
 Doubles = npt.NDArray[np.float64]
 

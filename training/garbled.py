@@ -29,7 +29,7 @@ from .rows import LabelledDocument, Row
 FALSE_FLAGS_ON_NEWS = 0.01
 FALSE_VERDICTS = 0.02
 NATIVE_DOCUMENTS = 250
-SPLICES = 120
+SPLICES = 100
 SHORTEST_JUDGED = 10
 
 Doubles = npt.NDArray[np.float64]
@@ -65,7 +65,7 @@ def fit_sentences(
     that at most :data:`FALSE_FLAGS_ON_NEWS` of their sentences are flagged; *trained*: see :func:`~.assemble.assemble`.
     """
     rng = random.Random(seed)
-    rows, vectors = _joined([news, embed(encoder, [balanced(document, rng, most_clean=400) for document in corpora.quality])])
+    rows, vectors = _joined([news, embed(encoder, [balanced(document, rng, most_clean=200) for document in corpora.quality])])
     dev = embed(encoder, corpora.quality_dev)
     marked = embed(encoder, _with_spans(corpora.quality))
     twins = embed(encoder, corpora.twins_dev + corpora.seeds_dev)

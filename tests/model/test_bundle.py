@@ -53,24 +53,24 @@ FILES = ("README.md", "encoder.onnx", HEADS, "reliability.png", "risk_coverage.p
 
 
 @pytest.fixture(scope="module")
-def pristine(default_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pristine(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the shipped model beside the folders that the tests change."""
-    folder = tmp_path_factory.mktemp("pristine") / "default"
-    shutil.copytree(default_model, folder)
+    folder = tmp_path_factory.mktemp("pristine") / "fast"
+    shutil.copytree(small_model, folder)
     return folder
 
 
 @pytest.fixture
 def model(pristine: Path, tmp_path: Path) -> Path:
     """A model folder to tamper with: links to the copy, so change a file with :func:`rewrite` only."""
-    folder = tmp_path / "default"
+    folder = tmp_path / "fast"
     shutil.copytree(pristine, folder, copy_function=os.link)
     return folder
 
 
 @pytest.fixture(scope="module")
-def loaded(default_model: Path) -> Bundle:
-    return load(default_model)
+def loaded(small_model: Path) -> Bundle:
+    return load(small_model)
 
 
 def rewrite(path: Path, data: bytes) -> None:
@@ -138,16 +138,24 @@ def save_small(folder: Path, source: Path, **settings: Any) -> None:
 # What comes back
 
 
-def test_the_shipped_model_lists_every_one_of_its_files(default_model: Path) -> None:
-    manifest, identity = read_manifest(default_model)
-    assert sorted(manifest["files"]) == sorted(path.name for path in default_model.iterdir() if path.name != MANIFEST) == sorted(FILES)
-    verify(default_model, manifest)
-    assert identity == "default@" + hashlib.sha256((default_model / MANIFEST).read_bytes()).hexdigest()[:12]
+@pytest.mark.parametrize("name", ["default", "fast"])
+def test_a_shipped_model_lists_every_one_of_its_files(name: str) -> None:
+    folder = shipped_models() / name
+    manifest, identity = read_manifest(folder)
+    assert sorted(manifest["files"]) == sorted(path.name for path in folder.iterdir() if path.name != MANIFEST) == sorted(FILES)
+    verify(folder, manifest)
+    assert identity == f"{name}@" + hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()[:12]
 
 
-def test_the_shipped_model_is_found_by_name_and_by_folder(default_model: Path) -> None:
-    assert find("default").samefile(default_model)
-    assert find(str(default_model)).samefile(default_model)
+@pytest.mark.parametrize("name", ["default", "fast"])
+def test_a_shipped_model_is_found_by_name_and_by_folder(name: str) -> None:
+    assert find(name).samefile(shipped_models() / name)
+    assert find(str(shipped_models() / name)).samefile(shipped_models() / name)
+
+
+@pytest.mark.parametrize(("name", "most"), [("default", 75e6), ("fast", 25e6)])
+def test_a_shipped_model_is_as_small_as_promised(name: str, most: float) -> None:
+    assert sum(path.stat().st_size for path in (shipped_models() / name).iterdir()) <= most
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
@@ -155,9 +163,9 @@ def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
         load("no-such-model")
 
 
-def test_save_and_load_change_no_score(loaded: Bundle, default_model: Path, tmp_path: Path) -> None:
+def test_save_and_load_change_no_score(loaded: Bundle, small_model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "again"
-    files = {name: default_model / name for name in ("encoder.onnx", "tokenizer.json")}
+    files = {name: small_model / name for name in ("encoder.onnx", "tokenizer.json")}
     about = {"training": {"note": "näher"}}
     save(folder, heads=loaded.heads, encoder=loaded.manifest["encoder"], files=files, about=about, card="# Karte é\n")
     again = load(folder)
@@ -196,9 +204,9 @@ def test_a_saved_folder_can_be_read_by_others(tmp_path: Path) -> None:
     assert sorted(modes) == sorted((*FILES, MANIFEST))
 
 
-def test_a_changed_manifest_is_another_model(model: Path, default_model: Path) -> None:
+def test_a_changed_manifest_is_another_model(model: Path, small_model: Path) -> None:
     edit(model, lambda manifest: manifest["stance"].update(confident_from=0.123))
-    assert load(model, threads=1).identity != read_manifest(default_model)[1]
+    assert load(model, threads=1).identity != read_manifest(small_model)[1]
 
 
 # What is refused

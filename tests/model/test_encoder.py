@@ -38,8 +38,8 @@ def shipped(folder: Path, *, threads: int | None = None, shape: WindowShape | No
 
 
 @pytest.fixture(scope="module")
-def encoder(default_model: Path) -> OnnxEncoder:
-    return shipped(default_model)
+def encoder(small_model: Path) -> OnnxEncoder:
+    return shipped(small_model)
 
 
 def embeddings(windows: list[WindowEncoding]) -> Floats:
@@ -88,8 +88,8 @@ def test_piece_offsets_are_code_points_of_the_sentence(encoder: OnnxEncoder) -> 
     assert max(end for _, end in window.pieces[0].offsets.tolist()) == len(sentence)
 
 
-def test_what_is_encoded_before_after_or_meanwhile_changes_no_bit(encoder: OnnxEncoder, default_model: Path) -> None:
-    alone = list(shipped(default_model).encode(ARTICLE))
+def test_what_is_encoded_before_after_or_meanwhile_changes_no_bit(encoder: OnnxEncoder, small_model: Path) -> None:
+    alone = list(shipped(small_model).encode(ARTICLE))
     list(encoder.encode(OTHER))
     after_another = list(encoder.encode(ARTICLE))
     list(encoder.encode(["x"]))
@@ -109,9 +109,9 @@ def test_results_are_the_callers_to_keep(encoder: OnnxEncoder) -> None:
     np.testing.assert_array_equal(first.embeddings, before)
 
 
-def test_the_number_of_threads_changes_results_by_rounding_at_most(default_model: Path) -> None:
+def test_the_number_of_threads_changes_results_by_rounding_at_most(small_model: Path) -> None:
     # Seen so far: no difference at all. Another CPU may add floating-point numbers in another order.
-    one, two = (embeddings(list(shipped(default_model, threads=threads).encode(ARTICLE[:18]))) for threads in (1, 2))
+    one, two = (embeddings(list(shipped(small_model, threads=threads).encode(ARTICLE[:18]))) for threads in (1, 2))
     np.testing.assert_allclose(one, two, rtol=0, atol=1e-5 * float(np.abs(one).max()))
 
 
@@ -156,27 +156,27 @@ def test_any_text_is_encoded(encoder: OnnxEncoder, sentences: list[str]) -> None
     check(list(encoder.encode(sentences)), sentences, encoder.width)
 
 
-def test_the_shape_decides_the_windows(default_model: Path) -> None:
-    small = shipped(default_model, shape=WindowShape(tokens=64, before=8, after=8, sentence=40))
+def test_the_shape_decides_the_windows(small_model: Path) -> None:
+    small = shipped(small_model, shape=WindowShape(tokens=64, before=8, after=8, sentence=40))
     windows = list(small.encode(ARTICLE))
     check(windows, ARTICLE, small.width)
     assert len(windows) > 6
     assert max(len(entry.offsets) for window in windows for entry in window.pieces or ()) <= 40
 
 
-def test_a_file_that_is_no_graph_is_a_bundle_error_that_names_it(default_model: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_graph_is_a_bundle_error_that_names_it(small_model: Path, tmp_path: Path) -> None:
     graph = tmp_path / "encoder.onnx"
     graph.write_bytes(b"this is no graph")
     with pytest.raises(BundleError, match=r"encoder\.onnx.*train or fetch"):
-        OnnxEncoder(graph, default_model / "tokenizer.json", shape=WindowShape())
+        OnnxEncoder(graph, small_model / "tokenizer.json", shape=WindowShape())
 
 
 @pytest.mark.parametrize("content", [b"{}", b"not json", b"\xff\xfe"])
-def test_a_file_that_is_no_tokenizer_is_a_bundle_error_that_names_it(default_model: Path, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_tokenizer_is_a_bundle_error_that_names_it(small_model: Path, tmp_path: Path, content: bytes) -> None:
     tokenizer = tmp_path / "tokenizer.json"
     tokenizer.write_bytes(content)
     with pytest.raises(BundleError, match=r"tokenizer\.json"):
-        OnnxEncoder(default_model / "encoder.onnx", tokenizer, shape=WindowShape())
+        OnnxEncoder(small_model / "encoder.onnx", tokenizer, shape=WindowShape())
 
 
 def test_there_is_at_least_one_core() -> None:
@@ -233,11 +233,11 @@ def test_encoders_that_are_not_there_fail_at_once_and_ask_nobody(tmp_path: Path)
 
 @needs_sentence_transformers
 @pytest.mark.filterwarnings("error::FutureWarning:newsgauge")
-def test_a_model_in_a_folder_encodes_sentence_by_sentence(tmp_path: Path, default_model: Path) -> None:
+def test_a_model_in_a_folder_encodes_sentence_by_sentence(tmp_path: Path, small_model: Path) -> None:
     from tokenizers import Tokenizer
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer.from_file(str(default_model / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(small_model / "tokenizer.json"))
     names = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]", "mask_token": "[MASK]"}
     fast: Any = PreTrainedTokenizerFast
     fast(tokenizer_object=tokenizer, **names).save_pretrained(tmp_path)

@@ -248,7 +248,7 @@ def check_rounding(row: list[float]) -> None:
 
 def test_the_company_of_other_articles_and_their_order_change_no_score(scorer: Scorer) -> None:
     documents = [Document.from_text(text) for text in ARTICLES]
-    alone = [Scorer.from_folder().score(documents[0]), *(scorer.score(document) for document in documents[1:])]
+    alone = [Scorer.from_folder("fast").score(documents[0]), *(scorer.score(document) for document in documents[1:])]
     for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2, 0, 1)):
         together = {i: scorer.score(documents[i]) for i in order}
         assert all(together[i] == alone[i] for i in order)
@@ -256,7 +256,7 @@ def test_the_company_of_other_articles_and_their_order_change_no_score(scorer: S
 
 def test_two_scorers_give_the_same_score(scorer: Scorer) -> None:
     document = Document.from_text("\n\n".join(ARTICLES) * 3)
-    one, two = scorer.score(document), Scorer.from_folder("default").score(document)
+    one, two = scorer.score(document), Scorer.from_folder("fast").score(document)
     assert one == two
     assert one.to_dict() == two.to_dict()
 
@@ -428,7 +428,7 @@ def test_the_form_of_a_score_is_that_of_the_contract(scorer: Scorer) -> None:
         "sentences",
     ]
     assert article["source"] == "a.txt" and article["version"] == 1 and article["encoding"] == "utf-8"
-    assert re.fullmatch(r"default@[0-9a-f]{12}", article["model"])
+    assert re.fullmatch(r"fast@[0-9a-f]{12}", article["model"])
     assert list(article["machine_translated"]) == ["probability", "flag"]
     assert tuple(article["stance"]) == LABELS
     sentence_keys = ["index", "start", "end", "text", "language", "kind", "label", "confident", "probabilities", "garbled"]
@@ -497,7 +497,7 @@ def test_a_scorer_needs_a_model() -> None:
 
 
 def test_the_scorer_tells_its_model_and_labels(scorer: Scorer) -> None:
-    assert scorer.model.startswith("default@")
+    assert scorer.model.startswith("fast@")
     assert scorer.labels == LABELS
 
 
