@@ -38,7 +38,7 @@ def plot_risk_coverage(confidence: npt.NDArray[np.float64], right: npt.NDArray[n
     axes.plot(coverage, 1 - accuracy, color=ACCENT)
     at = int(np.searchsorted(-thresholds, -chosen, side="right")) - 1
     if at >= 0:
-        axes.plot(coverage[at], 1 - accuracy[at], "o", color=INK, label=f"`confident`: p ≥ {chosen:.2f}")
+        axes.plot(coverage[at], 1 - accuracy[at], "o", color=INK, label=f"confident: p ≥ {chosen:.2f}", clip_on=False)
         axes.legend(loc="upper left", frameon=False)
     axes.set(xlabel="coverage (share of sentences kept)", ylabel="risk (share of wrong labels)", xlim=(0, 1), ylim=(0, None))
     _write(figure, path)
@@ -59,6 +59,7 @@ def _square() -> tuple[Any, Any]:
     figure, axes = plt.subplots(figsize=(4.6, 4.2), layout="constrained")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
     return figure, axes
 
 
