@@ -136,6 +136,16 @@ def _format_of(path: str) -> str:
     return EXTENSIONS.get(ending, "text")
 
 
+def supported(path: str, format: str | None = None) -> bool:
+    """Whether :func:`read` knows the format of a file of that name; it knows every one where *format* is given."""
+    return format is not None or os.path.splitext(path)[1].lower() in EXTENSIONS
+
+
+def is_table(path: str, format: str | None = None) -> bool:
+    """Whether a supported file holds an article a row."""
+    return (format or _format_of(path)) not in _ARTICLE_FORMATS
+
+
 def _opened(path: str) -> Any:
     """A context manager that gives the bytes of ``path``. Raises ``InputError``: ``missing``, ``directory``, ``unreadable``."""
     if path == "-":

@@ -44,43 +44,21 @@ class Scorer:
 
     def score(self, document: Document, *, source: str = "-") -> ArticleScore:
         """Score one document. Sentences of non-English blocks and boilerplate get no label."""
-        return self._score(document, source)[0]
-
-    def score_article(self, article: Article) -> tuple[ArticleScore | InputFailure, Floats | None]:
-        """Score an article, and say what it is about by a vector: the mean embedding of its article sentences, of length 1.
-
-        *Shape:* ``(width,)``. None where no sentence is scored. An article without English is an :class:`InputFailure`.
-        """
-        if not any(block.language == "en" for block in article.document.blocks):
-            found = article.document.language or "unknown"
-            told = f"no English text was found (language: {found}); expected an article in English"
-            return InputFailure(article.source, "language", told), None
-        score, embeddings = self._score(article.document, article.source)
-        if not embeddings:
-            return score, None
-        mean = np.mean(embeddings, axis=0, dtype=np.float64)
-        return score, np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
-
-    def _score(self, document: Document, source: str) -> tuple[ArticleScore, list[Floats]]:
-        """The score, and the embeddings of the sentences that are not boilerplate."""
         sentences = segment(document, self._segmenter)
         english = [i for i, sentence in enumerate(sentences) if document.blocks[sentence.block].language == "en"]
         texts = [document.text[sentences[i].start : sentences[i].end] for i in english]
         alone = _alone_in_block(sentences)
         scores: dict[int, SentenceScore] = {}
         logits: dict[int, float] = {}
-        embeddings: list[Floats] = []
         for window in self._bundle.encoder.encode(texts):
             members = english[window.first : window.last]
-            found = self._score_window(document, sentences, members, window, alone)
-            for index, (score, logit), embedding in zip(members, found, window.embeddings, strict=True):
+            for index, (score, logit) in zip(members, self._score_window(document, sentences, members, window, alone), strict=True):
                 scores[index] = score
                 if score.kind != "boilerplate":
                     logits[index] = logit
-                    embeddings.append(embedding)
         everything = tuple(scores.get(i) or _unscored(document, sentences[i], i) for i in range(len(sentences)))
         passages, verdict = self._judge(everything, logits)
-        score = ArticleScore(
+        return ArticleScore(
             source=source,
             model=self.model,
             language=document.language,
@@ -91,7 +69,6 @@ class Scorer:
             passages=passages,
             sentences=everything,
         )
-        return score, embeddings
 
     def score_files(
         self, paths: Iterable[str], *, text_column: str | None = None, id_column: str | None = None, format: str | None = None
@@ -102,7 +79,16 @@ class Scorer:
         """
         for path in paths:
             for article in read(path, text_column=text_column, id_column=id_column, format=format):
-                yield self.score_article(article)[0] if isinstance(article, Article) else article
+                yield self.score_article(article) if isinstance(article, Article) else article
+
+    def score_article(self, article: Article) -> ArticleScore | InputFailure:
+        """Score an article that was read; one without English is an :class:`InputFailure`."""
+        if not any(block.language == "en" for block in article.document.blocks):
+            found = article.document.language or "unknown"
+            return InputFailure(
+                article.source, "language", f"no English text was found (language: {found}); expected an article in English"
+            )
+        return self.score(article.document, source=article.source)
 
     def _score_window(
         self, document: Document, sentences: Sequence[Sentence], members: Sequence[int], window: WindowEncoding, alone: set[int]
