@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from ..model.errors import NewsgaugeError
 from ..model.inputs import EXTENSIONS, FORMATS, Raw
@@ -84,12 +86,15 @@ def run(
     with Manifest.open(plan.output, header, overwrite_model=plan.overwrite_model) as manifest:
         manifest.forget([name for name, _ in manifest.shards if not store.complete(name)])
         store.clean(name for name, _ in manifest.shards)
-        with atomic_output(plan.output / SKIPPED, overwrite=True) as skipped:
+        with tempfile.TemporaryFile() as skipped:
             feed = _Feed(plan, store, manifest, stop, skipped, tally)
             with closing(engine.run(feed.jobs())) as outcomes:
                 for ticket, outcome in outcomes:
                     feed.take(ticket, outcome)
                     watch(tally)
+            skipped.seek(0)
+            with atomic_output(plan.output / SKIPPED, overwrite=True) as stream:
+                shutil.copyfileobj(skipped, stream)
         if feed.interrupted:
             return Report(tally.articles, tally.sentences, tally.known, 0, True, None)
         gone = 0 if plan.prune else manifest.gone
@@ -101,7 +106,7 @@ def run(
 class _Feed:
     """The articles that are to be scored, grouped into shards in the order of the walk; a shard is written when all of it is there."""
 
-    def __init__(self, plan: Plan, store: Store, manifest: Manifest, stop: Callable[[], bool], skipped: BinaryIO, tally: Tally) -> None:
+    def __init__(self, plan: Plan, store: Store, manifest: Manifest, stop: Callable[[], bool], skipped: IO[bytes], tally: Tally) -> None:
         self._plan = plan
         self._store = store
         self._manifest = manifest

@@ -64,6 +64,7 @@ def walk(folder: str, selection: Selection, *, output: str | None = None) -> Ite
         return
     if not stat.S_ISDIR(mode):
         raise NewsgaugeError(f"{folder} is neither a folder nor a regular file; expected a folder of articles.")
+    left_out = os.stat(output) if output is not None and os.path.isdir(output) else None
     # Only the names of the folders on the way down are held, not those of the whole tree.
     stack = [_listing(root)]
     while stack:
@@ -73,7 +74,7 @@ def walk(folder: str, selection: Selection, *, output: str | None = None) -> Ite
         elif isinstance(entry, InputFailure):
             yield entry
         else:
-            found = _visit(entry, root, selection, output)
+            found = _visit(entry, root, selection, left_out)
             if found is None:
                 stack.append(_listing(entry.path))
             else:
@@ -91,7 +92,9 @@ def _listing(folder: str) -> Iterator[os.DirEntry[str] | InputFailure]:
     yield from ordered
 
 
-def _visit(entry: os.DirEntry[str], root: str, selection: Selection, output: str | None) -> Found | Skipped | InputFailure | None:
+def _visit(
+    entry: os.DirEntry[str], root: str, selection: Selection, left_out: os.stat_result | None
+) -> Found | Skipped | InputFailure | None:
     """What to do with one entry; None: go into it."""
     name = os.path.relpath(entry.path, root).replace(os.sep, "/")
     try:
@@ -100,7 +103,7 @@ def _visit(entry: os.DirEntry[str], root: str, selection: Selection, output: str
             return Skipped(entry.path, "link", "a symbolic link; links are not followed")
         if not stat.S_ISDIR(status.st_mode):
             return _judge(entry.path, name, status, selection)
-        if output is not None and os.path.samefile(entry.path, output):
+        if left_out is not None and os.path.samestat(status, left_out):
             return Skipped(entry.path, "output", "the folder of the results")
     except OSError as error:
         return InputFailure(entry.path, "unreadable", f"cannot be read: {error.strerror or error}")

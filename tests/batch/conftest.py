@@ -62,7 +62,9 @@ Go = Callable[..., tuple[Report, list[str]]]
 def go(folder: Path, tmp_path: Path) -> Go:
     """Run over the folder in this process; gives the report and the sources that were scored."""
 
-    def start(output: Path | None = None, *, scoring: Scoring = batch_fakes.SCORING, stop: Any = lambda: False, **settings: Any) -> tuple[Report, list[str]]:
+    def start(
+        output: Path | None = None, *, scoring: Scoring = batch_fakes.SCORING, stop: Any = lambda: False, **settings: Any
+    ) -> tuple[Report, list[str]]:
         engine = InProcess(scoring)
         plan = Plan(str(folder), output or tmp_path / "out", **{"shard_size": 6, **settings})
         return run(plan, scoring, engine, stop=stop), engine.scored
@@ -70,7 +72,9 @@ def go(folder: Path, tmp_path: Path) -> Go:
     return start
 
 
-def local(folder: Path, output: Path, *, workers: int = 2, scoring: Scoring = batch_fakes.SCORING, time_limit: float = 60, **settings: Any) -> Report:
+def local(
+    folder: Path, output: Path, *, workers: int = 2, scoring: Scoring = batch_fakes.SCORING, time_limit: float = 60, **settings: Any
+) -> Report:
     """Run over the folder with worker processes."""
     engine = LocalEngine(scoring, workers=workers, time_limit=time_limit)
     return run(Plan(str(folder), output, **{"shard_size": 6, **settings}), scoring, engine)
@@ -88,7 +92,9 @@ def union(output: Path) -> bytes:
 
 def tree(output: Path) -> dict[str, bytes]:
     """Every file of an output folder but the manifest, whose lines stand in the order in which shards were finished."""
-    return {str(path.relative_to(output)): path.read_bytes() for path in output.rglob("*") if path.is_file() and path.name != "manifest.jsonl"}
+    return {
+        str(path.relative_to(output)): path.read_bytes() for path in output.rglob("*") if path.is_file() and path.name != "manifest.jsonl"
+    }
 
 
 def outcome_of(source: str, text: str) -> Outcome:

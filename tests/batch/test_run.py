@@ -50,7 +50,7 @@ def test_only_what_has_changed_is_scored_again(folder: Path, tmp_path: Path, go:
     go()
     changed, new = folder / "a" / "n03.txt", folder / "a" / "n03b.txt"
     size = changed.stat().st_size
-    changed.write_text(article(3).replace("was read", "was read"))
+    changed.write_text(article(3).replace("was read", "was seen"))
     assert changed.stat().st_size == size
     new.write_text(article(99))
     _, scored = go()
@@ -85,7 +85,10 @@ def test_both_formats_drop_a_changed_article_and_keep_its_neighbours(folder: Pat
     if format == "parquet":
         assert union(tmp_path / "out") == union(tmp_path / "fresh")
     else:
-        lines = [sorted(line for path in (o / "shards").iterdir() for line in path.read_bytes().splitlines()) for o in (tmp_path / "out", tmp_path / "fresh")]
+        lines = [
+            sorted(line for path in (o / "shards").iterdir() for line in path.read_bytes().splitlines())
+            for o in (tmp_path / "out", tmp_path / "fresh")
+        ]
         assert lines[0] == lines[1] and len(lines[0]) == 20
 
 
@@ -170,13 +173,13 @@ def test_rows_of_tables_are_articles_and_a_changed_row_is_scored_alone(folder: P
 def test_failures_are_listed_with_their_reason_and_tried_again_only_where_asked(folder: Path, tmp_path: Path, go: Go) -> None:
     (folder / "a" / "binary.txt").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
     (folder / "a" / "breaks.txt").write_text(article(50, batch_fakes.BREAK))
-    (folder / "rows.csv").write_text('text\n"left open\n')
+    (folder / "rows.csv").write_text("title,words\nOne,The court met.\n")
     report, _ = go()
     lines = [json.loads(line) for line in (tmp_path / "out" / "errors.jsonl").read_text().splitlines()]
     assert [(Path(line["source"]).name, line["error"]["kind"]) for line in lines] == [
         ("binary.txt", "binary"),
         ("breaks.txt", "crash"),
-        ("rows.csv", "empty"),
+        ("rows.csv", "column"),
     ]
     assert "a library broke" in lines[1]["error"]["message"]
     assert report.totals is not None and (report.totals.articles, report.totals.failures) == (20, 3)
@@ -192,7 +195,11 @@ def test_what_is_passed_over_is_listed(folder: Path, tmp_path: Path, go: Go) -> 
     go(selection=Selection(exclude=("b/*",)))
     lines = [json.loads(line) for line in (tmp_path / "out" / "skipped.jsonl").read_text().splitlines()]
     reasons = {Path(line["source"]).name: line["skipped"]["kind"] for line in lines}
-    assert reasons["photo.jpg"] == "format" and reasons["link.txt"] == "link" and reasons["n01.txt" if "n01.txt" in reasons else "c"] == "excluded"
+    assert (
+        reasons["photo.jpg"] == "format"
+        and reasons["link.txt"] == "link"
+        and reasons["n01.txt" if "n01.txt" in reasons else "c"] == "excluded"
+    )
 
 
 def test_columns_can_be_chosen(folder: Path, tmp_path: Path, go: Go) -> None:

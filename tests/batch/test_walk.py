@@ -92,13 +92,6 @@ def test_a_folder_that_cannot_be_listed_is_a_failure(tmp_path: Path) -> None:
     assert [(Path(f.source).name, f.kind) for f in failures] == [("closed", "unreadable")]
 
 
-def test_a_tree_deeper_than_the_recursion_limit_is_walked(tmp_path: Path) -> None:
-    deep = tmp_path.joinpath(*["d"] * 1100)
-    deep.mkdir(parents=True)
-    (deep / "a.txt").write_text("text")
-    assert len(found(tmp_path)) == 1
-
-
 def test_one_file_is_a_folder_of_one(tmp_path: Path) -> None:
     make(tmp_path, "rows.jsonl")
     assert list(walk(str(tmp_path / "rows.jsonl"), Selection())) == [Found(str(tmp_path / "rows.jsonl"), 4)]
