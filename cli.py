@@ -55,7 +55,8 @@ def score(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Articles (.txt .md .html .htm), tables with an article a row (.jsonl .csv .tsv .parquet), or - for standard input.",
+            help="Articles (.txt .md .html .htm), tables with an article a row (.jsonl .csv .tsv .parquet), both also as .gz or .zst, "
+            "or - for standard input.",
             metavar="FILES...",
         ),
     ],

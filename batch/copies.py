@@ -22,6 +22,7 @@ MARGIN = 0.05
 """A retelling is garbled from its original where its verdict is at least :data:`GARBLED`, and higher by :data:`MARGIN`."""
 
 _BAND = 4
+_STRIDE = 2
 _NEIGHBOURS = 4
 _CHUNK = 65_536
 
@@ -47,7 +48,7 @@ def find_copies(signatures: Signatures, probabilities: npt.NDArray[np.float64]) 
     parents = np.arange(count, dtype=np.int64)
     spun = np.full(count, -1, np.int64)
     best = np.zeros(count)
-    for start in range(0, HASHES, _BAND):
+    for start in range(0, HASHES - _BAND + 1, _STRIDE):
         for one, other in _candidates(signatures[:, start : start + _BAND]):
             words = likeness(signatures[one, :HASHES], signatures[other, :HASHES])
             runs = likeness(signatures[one, HASHES:], signatures[other, HASHES:])
@@ -75,7 +76,7 @@ def _candidates(band: Signatures) -> Iterator[tuple[Indices, Indices]]:
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else np.empty(0, np.int64)
     firsts = np.repeat(starts, np.diff(np.append(starts, len(keys))))
     places = np.arange(len(keys))
-    for distance in range(1, _NEIGHBOURS + 1):
+    for distance in range(1, min(_NEIGHBOURS, len(keys) - 1) + 1):
         here = places[distance:][keys[distance:] == keys[: len(keys) - distance]]
         yield from _chunks(order[here - distance], order[here])
     far = places[places - firsts > _NEIGHBOURS]

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import IO, Any, BinaryIO, TextIO
 
+from .compression import ENDINGS, expanded, inner_name
 from .document import Document, Format
 from .encoding import refuse_binary, sniff
 from .errors import InputError
@@ -79,9 +80,10 @@ def read(
 
     ``format`` is one of :data:`FORMATS`; None goes by the ending of the file name (``-``: text). Text, Markdown and HTML
     are one article of at most ``max_bytes``. JSON Lines, CSV, TSV and Parquet hold an article a row, of at most
-    ``max_bytes``, and are streamed. The text column is ``text_column`` or the first of :data:`TEXT_COLUMNS` that is there,
-    in any case of letters; the id column ``id_column`` or the first of :data:`ID_COLUMNS`. A row without an id goes by its
-    number from 1: of the line in JSON Lines, of the row after the header elsewhere. Never raises for a fault in the input.
+    ``max_bytes``, and are streamed. All but Parquet may be compressed, with a further ``.gz`` or ``.zst`` to their name. The
+    text column is ``text_column`` or the first of :data:`TEXT_COLUMNS` that is there, in any case of letters; the id column
+    ``id_column`` or the first of :data:`ID_COLUMNS`. A row without an id goes by its number from 1: of the line in JSON
+    Lines, of the row after the header elsewhere. Never raises for a fault in the input.
     """
     for raw in read_raw(path, text_column=text_column, id_column=id_column, format=format, max_bytes=max_bytes):
         yield raw.parse()
@@ -96,12 +98,17 @@ def read_raw(
     max_bytes: int = MAX_BYTES,
 ) -> Iterator[Raw]:
     """What :func:`read` gives, not yet parsed, so that the parsing can be done elsewhere."""
-    number = 0
+    number = -1
     try:
         if format is not None and format not in FORMATS:
             raise InputError("format", f"unknown input format {format!r}: use one of {', '.join(FORMATS)}")
         kind = format or _format_of(path)
-        with _opened(path) as stream:
+        if kind not in _ARTICLE_FORMATS:
+            number = 0
+        with _opened(path) as file:
+            stream = expanded(path, file)
+            if kind == "parquet" and stream is not file:
+                raise InputError("format", "Parquet is compressed within and cannot be read from a compressed file: unpack it first")
             if kind in _ARTICLE_FORMATS:
                 data = stream.read(max_bytes + 1)
                 if len(data) > max_bytes:
@@ -128,17 +135,23 @@ def _rows(path: str, kind: str, stream: BinaryIO, columns: _Columns, max_bytes: 
 def _format_of(path: str) -> str:
     if path == "-":
         return "text"
-    ending = os.path.splitext(path)[1].lower()
+    ending = _ending(path)
     if ending not in EXTENSIONS and os.path.isfile(path):
         what = f"unknown file type {ending!r}" if ending else "a file without an ending"
         override = f"for any other name say what it is with --input-format ({', '.join(FORMATS)})"
-        raise InputError("format", f"{what}: supported are {' '.join(EXTENSIONS)}; {override}")
+        supported = f"supported are {' '.join(EXTENSIONS)}, compressed also with {' '.join(ENDINGS)}"
+        raise InputError("format", f"{what}: {supported}; {override}")
     return EXTENSIONS.get(ending, "text")
+
+
+def _ending(path: str) -> str:
+    """The ending that names the format, lower case."""
+    return os.path.splitext(inner_name(path))[1].lower()
 
 
 def supported(path: str, format: str | None = None) -> bool:
     """Whether :func:`read` knows the format of a file of that name; it knows every one where *format* is given."""
-    return format is not None or os.path.splitext(path)[1].lower() in EXTENSIONS
+    return format is not None or _ending(path) in EXTENSIONS
 
 
 def is_table(path: str, format: str | None = None) -> bool:
