@@ -104,3 +104,15 @@ def test_a_folder_run_imports_no_training_library() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120)
     assert found.stdout.strip() == b"[]", found.stderr
+
+
+def test_the_options_have_the_defaults_of_the_library() -> None:
+    import inspect
+
+    from newsgauge.batch.engine import TIME_LIMIT
+    from newsgauge.batch.run import SHARD_SIZE
+    from newsgauge.cli import batch as command
+    from newsgauge.model.inputs import MAX_BYTES
+
+    defaults = {name: parameter.default for name, parameter in inspect.signature(command).parameters.items()}
+    assert (defaults["time_limit"], defaults["shard_size"], defaults["max_bytes"]) == (TIME_LIMIT, SHARD_SIZE, MAX_BYTES)
