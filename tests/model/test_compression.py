@@ -51,9 +51,12 @@ def test_damage_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["bomb.jsonl.gz", "bomb.csv.gz", "bomb.txt.gz"])
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(compression, "FREE", 1024 * 1024)
-    (tmp_path / name).write_bytes(gzip.compress(b"\n" * (1 << 20) + b"0" * (24 << 20)))
+    head = json.dumps({"text": STORY}) if "jsonl" in name else "text"
+    blank = b" " * 65_535 + b"\n"
+    (tmp_path / name).write_bytes(gzip.compress(f"{head}\n".encode() + blank * 512))
     results = list(read(str(tmp_path / name), max_bytes=2 << 20))
     assert isinstance(results[-1], InputFailure) and results[-1].kind == "too-large"
+    assert len(results) < 512, "the rest was not read"
 
 
 def test_parquet_in_a_compressed_file_is_refused(tmp_path: Path) -> None:
