@@ -15,6 +15,8 @@ MOST = 200
 """How many times its size a file may expand to, from :data:`FREE` bytes on; text expands about tenfold."""
 FREE = 64 * 1024 * 1024
 
+_FAULTS: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error)
+
 
 def inner_name(path: str) -> str:
     """The name of what is in the file: *path* without the ending of a compression."""
@@ -30,14 +32,14 @@ def expanded(path: str, stream: BinaryIO) -> BinaryIO:
     """
     ending = os.path.splitext(path)[1].lower()
     if ending == ".gz":
-        return io.BufferedReader(_Expanded(gzip.GzipFile(fileobj=stream), stream, (zlib.error,)))
+        return io.BufferedReader(_Expanded(gzip.GzipFile(fileobj=stream), stream, _FAULTS))
     if ending == ".zst":
         try:
             import zstandard
         except ImportError:
             raise InputError("format", "Zstandard files need an extra: run pip install 'newsgauge[batch]', or unpack it first") from None
         reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-        return io.BufferedReader(_Expanded(reader, stream, (zstandard.ZstdError,)))
+        return io.BufferedReader(_Expanded(reader, stream, (*_FAULTS, zstandard.ZstdError)))
     return stream
 
 
@@ -56,7 +58,7 @@ class _Expanded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             data: bytes = self._reader.read(len(buffer))
-        except (EOFError, gzip.BadGzipFile, *self._faults) as error:
+        except self._faults as error:
             told = " ".join(str(error).split())[:200]
             raise InputError("compressed", f"it cannot be unpacked ({told}): it is damaged or was cut off; fetch it again") from None
         self._count += len(data)
