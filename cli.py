@@ -29,7 +29,25 @@ class OutputFormat(StrEnum):
     parquet = "parquet"
 
 
+class ShardFormat(StrEnum):
+    """What ``batch`` writes."""
+
+    parquet = "parquet"
+    jsonl = "jsonl"
+
+
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="A model folder, or the name of a shipped model.", metavar="MODEL")]
+InputFormatOption = Annotated[
+    str | None,
+    typer.Option("--input-format", help="Read every input as text, markdown, html, jsonl, csv, tsv or parquet, whatever its name."),
+]
+TextColumnOption = Annotated[
+    str | None,
+    typer.Option("--text-column", help="The column of a table that holds the article. Default: text, body, content, article or maintext."),
+]
+IdColumnOption = Annotated[
+    str | None, typer.Option("--id-column", help="The column that names the article. Default: id, uuid, url, else the row number.")
+]
 
 
 @app.command()
@@ -37,7 +55,8 @@ def score(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Articles (.txt .md .html .htm), tables with an article a row (.jsonl .csv .tsv .parquet), or - for standard input.",
+            help="Articles (.txt .md .html .htm), tables with an article a row (.jsonl .csv .tsv .parquet), both also as .gz or .zst, "
+            "or - for standard input.",
             metavar="FILES...",
         ),
     ],
@@ -49,19 +68,9 @@ def score(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
     model: ModelOption = "default",
-    input_format: Annotated[
-        str | None,
-        typer.Option("--input-format", help="Read every input as text, markdown, html, jsonl, csv, tsv or parquet, whatever its name."),
-    ] = None,
-    text_column: Annotated[
-        str | None,
-        typer.Option(
-            "--text-column", help="The column of a table that holds the article. Default: text, body, content, article or maintext."
-        ),
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id-column", help="The column that names the article. Default: id, uuid, url, else the row number.")
-    ] = None,
+    input_format: InputFormatOption = None,
+    text_column: TextColumnOption = None,
+    id_column: IdColumnOption = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the encoder. Default: one per core.")] = None,
 ) -> None:
     """Label the sentences of articles and mark garbled machine translation.
@@ -93,6 +102,79 @@ def score(
 
 
 @app.command()
+def batch(
+    folder: Annotated[str, typer.Argument(help="The folder whose articles are to be scored, or one file.", metavar="FOLDER")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the results; a run that was interrupted goes on there.")],
+    format: Annotated[ShardFormat, typer.Option("--format", "-f", help="What the shards are written as.")] = ShardFormat.parquet,
+    model: ModelOption = "default",
+    include: Annotated[
+        list[str] | None, typer.Option("--include", help="Only files whose path in FOLDER matches the glob (* also matches /). Repeatable.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="No files or folders that match the glob. Repeatable.")] = None,
+    max_bytes: Annotated[int, typer.Option("--max-bytes", min=1, help="The most bytes that one article may have.")] = 64 * 1024 * 1024,
+    input_format: InputFormatOption = None,
+    text_column: TextColumnOption = None,
+    id_column: IdColumnOption = None,
+    workers: Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Worker processes. Default: one per core.")] = None,
+    time_limit: Annotated[
+        float, typer.Option("--time-limit", min=0.001, help="Seconds for one article; one that takes longer is a failure.")
+    ] = 120,
+    shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="Articles in a shard.")] = 500,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Drop the results of inputs that are no longer there.")] = False,
+    overwrite_model: Annotated[
+        bool, typer.Option("--overwrite-model", help="Give up the results of another model and score everything again.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no table at the end.")] = False,
+) -> None:
+    """Score every article under a folder; can be stopped at any moment, and then goes on where it was.
+
+    A run scores only what is missing or has changed. Exit status: 0, 1 where an input failed (the others are scored), 2 for wrong
+    usage, 130 after Ctrl-C.
+    """
+    from .batch.account import account
+    from .batch.engine import LocalEngine
+    from .batch.interrupt import interruptible
+    from .batch.items import Columns
+    from .batch.run import Plan, run
+    from .batch.walk import Selection
+    from .batch.worker import Scoring
+    from .model.encoder import available_cores
+    from .model.errors import NewsgaugeError
+    from .report.progress import BatchProgress
+
+    plan = Plan(
+        folder,
+        output,
+        selection=Selection(include or (), exclude or (), max_bytes, input_format),
+        columns=Columns(text_column, id_column),
+        format=format,
+        shard_size=shard_size,
+        prune=prune,
+        retry_failed=retry_failed,
+        overwrite_model=overwrite_model,
+    )
+    try:
+        scoring = Scoring.with_model(model)
+        engine = LocalEngine(scoring, workers=workers or available_cores(), time_limit=time_limit)
+        with BatchProgress(enabled=not quiet) as progress, interruptible(_stopping) as stop:
+            report = run(plan, scoring, engine, stop=stop, watch=progress.update)
+    except NewsgaugeError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _stopped()
+    if report.totals is None:
+        _stopped()
+    if not quiet:
+        from rich.console import Console
+
+        Console().print(account(report))
+    if report.totals.failures:
+        typer.echo(f"newsgauge: {report.totals.failures:,} inputs failed; {output / 'errors.jsonl'} says why", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
 def info(
     model: Annotated[str, typer.Argument(help="A model folder, or the name of a shipped model.", metavar="[MODEL]")] = "default",
 ) -> None:
@@ -115,6 +197,15 @@ def info(
 def _fail(message: str) -> NoReturn:
     typer.echo(f"newsgauge: {message}", err=True)
     raise typer.Exit(2)
+
+
+def _stopping() -> None:
+    typer.echo("newsgauge: finishing the shards in hand; press Ctrl-C again to stop at once", err=True)
+
+
+def _stopped() -> NoReturn:
+    typer.echo("newsgauge: stopped; the same command goes on from here", err=True)
+    raise typer.Exit(130)
 
 
 def _output_format(asked: OutputFormat | None, output: Path | None) -> OutputFormat:

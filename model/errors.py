@@ -11,7 +11,7 @@ class InputError(NewsgaugeError):
     """An input (a file, or one row of a table) cannot be scored.
 
     ``kind`` is a stable identifier for programs: ``missing``, ``directory``, ``unreadable``, ``empty``, ``binary``,
-    ``encoding``, ``column``, ``json``, ``format``, ``too-large``, ``table``.
+    ``encoding``, ``column``, ``json``, ``format``, ``too-large``, ``table``, ``compressed``.
     """
 
     def __init__(self, kind: str, message: str) -> None:

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import IO, Any, BinaryIO, TextIO
 
+from .compression import ENDINGS, expanded, inner_name
 from .document import Document, Format
 from .encoding import refuse_binary, sniff
 from .errors import InputError
@@ -41,6 +42,32 @@ class Article:
     document: Document
 
 
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One article as it lies in its file, or the reason why there is none. Cheap to make; :meth:`parse` is the work.
+
+    ``number`` is 0 for a file that is one article, else the place in the table, from 1: no two of one file share it, while
+    two may share their ``source``.
+    """
+
+    source: str
+    number: int
+    content: bytes | str | InputFailure
+    format: Format = "text"
+    encoding: str | None = None
+
+    def parse(self) -> Article | InputFailure:
+        """The article in ``content``, or why it cannot be read."""
+        if isinstance(self.content, InputFailure):
+            return self.content
+        try:
+            if isinstance(self.content, bytes):
+                return Article(self.source, Document.from_bytes(self.content, format=self.format))
+            return Article(self.source, replace(Document.from_text(self.content), encoding=self.encoding))
+        except InputError as error:
+            return InputFailure(self.source, error.kind, f"row {self.number}: {error}" if self.number else str(error))
+
+
 def read(
     path: str,
     *,
@@ -53,43 +80,83 @@ def read(
 
     ``format`` is one of :data:`FORMATS`; None goes by the ending of the file name (``-``: text). Text, Markdown and HTML
     are one article of at most ``max_bytes``. JSON Lines, CSV, TSV and Parquet hold an article a row, of at most
-    ``max_bytes``, and are streamed. The text column is ``text_column`` or the first of :data:`TEXT_COLUMNS` that is there,
-    in any case of letters; the id column ``id_column`` or the first of :data:`ID_COLUMNS`. A row without an id goes by its
-    number from 1: of the line in JSON Lines, of the row after the header elsewhere. Never raises for a fault in the input.
+    ``max_bytes``, and are streamed. All but Parquet may be compressed, with a further ``.gz`` or ``.zst`` to their name. The
+    text column is ``text_column`` or the first of :data:`TEXT_COLUMNS` that is there, in any case of letters; the id column
+    ``id_column`` or the first of :data:`ID_COLUMNS`. A row without an id goes by its number from 1: of the line in JSON
+    Lines, of the row after the header elsewhere. Never raises for a fault in the input.
     """
+    for raw in read_raw(path, text_column=text_column, id_column=id_column, format=format, max_bytes=max_bytes):
+        yield raw.parse()
+
+
+def read_raw(
+    path: str,
+    *,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    format: str | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Iterator[Raw]:
+    """What :func:`read` gives, not yet parsed, so that the parsing can be done elsewhere."""
+    number = -1
     try:
         if format is not None and format not in FORMATS:
             raise InputError("format", f"unknown input format {format!r}: use one of {', '.join(FORMATS)}")
         kind = format or _format_of(path)
-        with _opened(path) as stream:
+        if kind not in _ARTICLE_FORMATS:
+            number = 0
+        with _opened(path) as file:
+            stream = expanded(path, file)
+            if kind == "parquet" and stream is not file:
+                raise InputError("format", "Parquet is compressed within and cannot be read from a compressed file: unpack it first")
             if kind in _ARTICLE_FORMATS:
                 data = stream.read(max_bytes + 1)
                 if len(data) > max_bytes:
                     raise InputError("too-large", f"larger than {max_bytes:,} bytes, the most that one article may have: split it")
-                yield Article(path, Document.from_bytes(data, format=_ARTICLE_FORMATS[kind]))
+                yield Raw(path, 0, data, _ARTICLE_FORMATS[kind])
                 return
-            columns = _Columns(text_column, id_column)
-            if kind == "jsonl":
-                yield from _read_jsonl(path, stream, columns, max_bytes)
-            elif kind == "parquet":
-                yield from _read_parquet(path, stream, columns, max_bytes)
-            else:
-                yield from _read_csv(path, stream, columns, max_bytes, "\t" if kind == "tsv" else None)
+            for raw in _rows(path, kind, stream, _Columns(text_column, id_column), max_bytes):
+                number = raw.number
+                yield raw
     except InputError as error:
-        yield InputFailure(path, error.kind, str(error))
+        yield Raw(path, number + 1, InputFailure(path, error.kind, str(error)))
     except OSError as error:
-        yield InputFailure(path, "unreadable", f"cannot be read: {error.strerror or error}")
+        yield Raw(path, number + 1, InputFailure(path, "unreadable", f"cannot be read: {error.strerror or error}"))
+
+
+def _rows(path: str, kind: str, stream: BinaryIO, columns: _Columns, max_bytes: int) -> Iterator[Raw]:
+    if kind == "jsonl":
+        return _read_jsonl(path, stream, columns, max_bytes)
+    if kind == "parquet":
+        return _read_parquet(path, stream, columns, max_bytes)
+    return _read_csv(path, stream, columns, max_bytes, "\t" if kind == "tsv" else None)
 
 
 def _format_of(path: str) -> str:
     if path == "-":
         return "text"
-    ending = os.path.splitext(path)[1].lower()
+    ending = _ending(path)
     if ending not in EXTENSIONS and os.path.isfile(path):
         what = f"unknown file type {ending!r}" if ending else "a file without an ending"
         override = f"for any other name say what it is with --input-format ({', '.join(FORMATS)})"
-        raise InputError("format", f"{what}: supported are {' '.join(EXTENSIONS)}; {override}")
+        supported = f"supported are {' '.join(EXTENSIONS)}, compressed also with {' '.join(ENDINGS)}"
+        raise InputError("format", f"{what}: {supported}; {override}")
     return EXTENSIONS.get(ending, "text")
+
+
+def _ending(path: str) -> str:
+    """The ending that names the format, lower case."""
+    return os.path.splitext(inner_name(path))[1].lower()
+
+
+def supported(path: str, format: str | None = None) -> bool:
+    """Whether :func:`read` knows the format of a file of that name; it knows every one where *format* is given."""
+    return format is not None or _ending(path) in EXTENSIONS
+
+
+def is_table(path: str, format: str | None = None) -> bool:
+    """Whether a supported file holds an article a row."""
+    return (format or _format_of(path)) not in _ARTICLE_FORMATS
 
 
 def _opened(path: str) -> Any:
@@ -132,19 +199,17 @@ def _match(names: Sequence[str], wanted: Sequence[str]) -> str | None:
     return next((name if name in names else folded[name.casefold()] for name in wanted if name in names or name.casefold() in folded), None)
 
 
-def _row(path: str, number: int, text: object, identifier: object, encoding: str | None, max_bytes: int) -> Article | InputFailure:
-    """One row as an article."""
+def _row(path: str, number: int, text: object, identifier: object, encoding: str | None, max_bytes: int) -> Raw:
+    """One row of a table."""
     usable = isinstance(identifier, str | int | float) and not isinstance(identifier, bool)
     source = f"{path}#{' '.join(str(identifier).split()) if usable and str(identifier).strip() else number}"
     if not isinstance(text, str):
         what = "is empty (null)" if text is None else f"holds {type(text).__name__}, not text"
-        return InputFailure(source, "table", f"row {number}: the text column {what}")
+        return Raw(source, number, InputFailure(source, "table", f"row {number}: the text column {what}"))
     if len(text) > max_bytes:
-        return InputFailure(source, "too-large", f"row {number}: the text is longer than {max_bytes:,}, the most that one article may have")
-    try:
-        return Article(source, replace(Document.from_text(text), encoding=encoding))
-    except InputError as error:
-        return InputFailure(source, error.kind, f"row {number}: {error}")
+        told = f"row {number}: the text is longer than {max_bytes:,}, the most that one article may have"
+        return Raw(source, number, InputFailure(source, "too-large", told))
+    return Raw(source, number, text, encoding=encoding)
 
 
 def _decoded(stream: BinaryIO, *, newline: str | None) -> tuple[TextIO, str]:
@@ -176,7 +241,7 @@ class _Rejoined(io.RawIOBase):
         return len(data)
 
 
-def _read_jsonl(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int) -> Iterator[Article | InputFailure]:
+def _read_jsonl(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int) -> Iterator[Raw]:
     lines, encoding = _decoded(stream, newline=None)
     number = found = missed = 0
     while line := lines.readline(max_bytes + 1):
@@ -185,7 +250,8 @@ def _read_jsonl(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int) 
         if len(line) > max_bytes:
             while line and not line.endswith("\n"):
                 line = lines.readline(_SNIFFED)
-            yield InputFailure(source, "too-large", f"line {number}: longer than {max_bytes:,}, the most that one row may have")
+            told = f"line {number}: longer than {max_bytes:,}, the most that one row may have"
+            yield Raw(source, number, InputFailure(source, "too-large", told))
             continue
         if not line.strip():
             continue
@@ -195,15 +261,17 @@ def _read_jsonl(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int) 
             detail = "nested too deeply, or a number too long"
             if isinstance(error, json.JSONDecodeError):
                 detail = f"{error.msg} at column {error.colno}"
-            yield InputFailure(source, "json", f"line {number}: not valid JSON ({detail}); JSON Lines holds one object a line")
+            told = f"line {number}: not valid JSON ({detail}); JSON Lines holds one object a line"
+            yield Raw(source, number, InputFailure(source, "json", told))
             continue
         if not isinstance(row, dict):
-            yield InputFailure(source, "json", f"line {number}: a JSON {type(row).__name__}, where an object with a text column belongs")
+            told = f"line {number}: a JSON {type(row).__name__}, where an object with a text column belongs"
+            yield Raw(source, number, InputFailure(source, "json", told))
             continue
         try:
             text, identifier = columns.find(list(row))
         except InputError as error:
-            yield InputFailure(source, error.kind, f"line {number}: {error}")
+            yield Raw(source, number, InputFailure(source, error.kind, f"line {number}: {error}"))
             missed += 1
             if not found and missed == _PATIENCE:
                 raise InputError("column", f"none of the first {missed} rows has the column: the rest of the file was not read") from None
@@ -212,7 +280,7 @@ def _read_jsonl(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int) 
         yield _row(path, number, row[text], row[identifier] if identifier is not None else None, encoding, max_bytes)
 
 
-def _read_csv(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int, delimiter: str | None) -> Iterator[Article | InputFailure]:
+def _read_csv(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int, delimiter: str | None) -> Iterator[Raw]:
     text_stream, encoding = _decoded(stream, newline="")
     lines = _bounded_lines(text_stream, max_bytes)
     head = next(lines, "")
@@ -254,7 +322,7 @@ def _bounded_lines(stream: TextIO, limit: int) -> Iterator[str]:
         yield line
 
 
-def _read_parquet(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int) -> Iterator[Article | InputFailure]:
+def _read_parquet(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int) -> Iterator[Raw]:
     import pyarrow
     from pyarrow import parquet
 

@@ -80,9 +80,10 @@ class Scorer:
         """
         for path in paths:
             for article in read(path, text_column=text_column, id_column=id_column, format=format):
-                yield self._score_article(article) if isinstance(article, Article) else article
+                yield self.score_article(article) if isinstance(article, Article) else article
 
-    def _score_article(self, article: Article) -> ArticleScore | InputFailure:
+    def score_article(self, article: Article) -> ArticleScore | InputFailure:
+        """Score an article that was read; one without English is an :class:`InputFailure`."""
         if not any(block.language == "en" for block in article.document.blocks):
             found = article.document.language or "unknown"
             return InputFailure(

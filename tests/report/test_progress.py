@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from newsgauge.report import progress as module
-from newsgauge.report.progress import PATIENCE_SECONDS, Progress
+from newsgauge.report.progress import LINE_SECONDS, PATIENCE_SECONDS, BatchProgress, Progress, Tally, described
 
 
 class Terminal(io.StringIO):
@@ -77,3 +77,39 @@ def test_an_error_ends_the_display(clock: list[float], monkeypatch: pytest.Monke
 def test_an_error_is_not_swallowed_without_a_display() -> None:
     with pytest.raises(RuntimeError), Progress(enabled=False):
         raise RuntimeError
+
+
+def test_a_batch_run_says_how_far_it_is_in_lines_where_there_is_no_terminal(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with BatchProgress() as progress:
+        for second in range(25):
+            progress.update(Tally(total_bytes=100, done_bytes=second, articles=second, sentences=10 * second))
+            clock[0] += 1
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 24 // int(LINE_SECONDS)
+    assert lines[0].startswith("newsgauge: 10 articles (1.0/s), 100 sentences (10/s), 0 failed")
+
+
+def test_a_batch_run_shows_a_bar_on_a_terminal_and_leaves_none_behind(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with BatchProgress() as progress:
+        clock[0] += 1
+        progress.update(Tally(total_bytes=100, done_bytes=50, articles=5, sentences=50, failures=2))
+    assert "2 failed" in stream.getvalue()
+    assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1
+
+
+def test_a_quiet_batch_run_says_nothing(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream in (io.StringIO(), Terminal()):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with BatchProgress(enabled=False) as progress:
+            clock[0] += 60
+            progress.update(Tally(articles=1))
+        assert stream.getvalue() == ""
+
+
+def test_the_time_left_is_told_by_what_was_scored_not_by_what_was_done_before() -> None:
+    tally = Tally(total_bytes=1000, done_bytes=600, known_bytes=500, articles=10, known=50)
+    assert described(tally, 60) == "10 articles (0.2/s), 0 sentences (0/s), 0 failed, 50 done before, 0:04:00 left"

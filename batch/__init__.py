@@ -1,0 +1,1 @@
+"""Folders at scale: walk, shards that survive a crash, worker processes, near-duplicates."""

@@ -1,0 +1,98 @@
+"""Worker: what is done with one article, and the process that does it to one after the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Protocol
+
+from ..model.errors import NewsgaugeError
+from ..model.inputs import Article, Raw
+from ..model.results import ArticleScore, InputFailure
+from .cards import Outcome
+from .minhash import signature
+
+
+class ArticleScorer(Protocol):
+    """What a batch run needs of a scorer; :class:`newsgauge.model.scorer.Scorer` is one."""
+
+    def score_article(self, article: Article) -> ArticleScore | InputFailure:
+        """Score an article that was read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How a worker gets its scorer: ``load``, which can be pickled, and what the scorer will say of itself."""
+
+    load: Callable[[], ArticleScorer]
+    model: str
+    labels: tuple[str, ...]
+
+    @classmethod
+    def with_model(cls, model: str) -> Scoring:
+        """Scoring with a model folder or a shipped model, one thread a worker. The manifest is read, the model is not loaded."""
+        from ..model.bundle import find, read_manifest
+
+        folder = find(model)
+        manifest, identity = read_manifest(folder)
+        return cls(partial(_load, str(folder.resolve())), identity, tuple(manifest["labels"]))
+
+
+def _load(folder: str) -> ArticleScorer:
+    from ..model.scorer import Scorer
+
+    return Scorer.from_folder(folder, threads=1)
+
+
+def assess(scorer: ArticleScorer, raw: Raw) -> Outcome:
+    """Parse and score one article. Whatever goes wrong with it is an :class:`InputFailure` of kind ``crash``."""
+    try:
+        article = raw.parse()
+        result = scorer.score_article(article) if isinstance(article, Article) else article
+        if isinstance(result, InputFailure):
+            return Outcome(result)
+        return Outcome(result, signature(sentence.text for sentence in result.sentences if sentence.kind != "boilerplate"))
+    except Exception as error:  # any library on the way may fail in any way; the run goes on
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{type(error).__name__} in {last.name}: {' '.join(str(error).split())[:300]}; the article was passed over"
+        return Outcome(InputFailure(raw.source, "crash", told))
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The first message of a worker: the model is loaded, or why it cannot be."""
+
+    error: str | None = None
+
+
+def work(connection: Connection, load: Callable[[], ArticleScorer]) -> None:
+    """Answer each :class:`Raw` that comes through *connection* with its :class:`Outcome`, in order, until it is closed."""
+    # Ctrl-C is for the main process, which lets the shard in hand be finished.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    waiting: SimpleQueue[Raw] = SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, waiting), daemon=True).start()
+    try:
+        scorer = load()
+    except NewsgaugeError as error:
+        connection.send(Ready(str(error)))
+        return
+    connection.send(Ready())
+    while True:
+        connection.send(assess(scorer, waiting.get()))
+
+
+def _receive(connection: Connection, waiting: SimpleQueue[Raw]) -> None:
+    # A thread of its own, so that neither side waits in a full pipe for the other, and the end of the main process is noticed at once.
+    try:
+        while True:
+            waiting.put(connection.recv())
+    except (EOFError, OSError):
+        os._exit(0)

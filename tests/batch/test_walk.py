@@ -1,0 +1,102 @@
+"""Walk: order, links, what is passed over and why."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from newsgauge.batch.walk import Found, Selection, Skipped, walk
+from newsgauge.model.errors import NewsgaugeError
+from newsgauge.model.results import InputFailure
+
+
+def make(root: Path, *names: str, data: bytes = b"text") -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+
+
+def found(root: Path, selection: Selection | None = None) -> list[str]:
+    return [os.path.relpath(e.path, root) for e in walk(str(root), selection or Selection()) if isinstance(e, Found)]
+
+
+def skipped(root: Path, selection: Selection | None = None, output: str | None = None) -> dict[str, str]:
+    entries = walk(str(root), selection or Selection(), output=output)
+    return {os.path.relpath(e.path, root): e.reason for e in entries if isinstance(e, Skipped)}
+
+
+def test_paths_come_sorted_as_strings(tmp_path: Path) -> None:
+    names = ["a/z.txt", "a.txt", "a-b.txt", "a/b/c.txt", "B.txt", "é.txt", "a0.txt", "a/b.txt"]
+    make(tmp_path, *names)
+    assert found(tmp_path) == sorted(names)
+
+
+def test_links_and_what_is_no_file_are_passed_over_with_a_reason(tmp_path: Path) -> None:
+    make(tmp_path, "real/good.txt")
+    (tmp_path / "dangling.txt").symlink_to("nowhere.txt")
+    (tmp_path / "to-file.txt").symlink_to("real/good.txt")
+    (tmp_path / "to-self").symlink_to(".")
+    os.mkfifo(tmp_path / "pipe.txt")
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = Path.cwd()
+        os.chdir(tmp_path)  # the name of a socket has to be short
+        try:
+            listener.bind("socket.txt")
+        finally:
+            os.chdir(here)
+        assert found(tmp_path) == ["real/good.txt"]
+        links = dict.fromkeys(("dangling.txt", "to-file.txt", "to-self"), "link")
+        assert skipped(tmp_path) == links | {"pipe.txt": "not-regular", "socket.txt": "not-regular"}
+
+
+def test_globs_choose(tmp_path: Path) -> None:
+    make(tmp_path, "2024/a.txt", "2024/b.html", "2025/a.txt", "2025/drafts/x.txt", "notes.txt")
+    selection = Selection(include=("20*.txt",), exclude=("*/drafts", "2024/*"))
+    assert found(tmp_path, selection) == ["2025/a.txt"]
+    assert skipped(tmp_path, selection) == {
+        "2024/a.txt": "excluded",
+        "2024/b.html": "excluded",
+        "2025/drafts": "excluded",
+        "notes.txt": "not-included",
+    }
+
+
+def test_size_is_capped_for_articles_and_not_for_tables(tmp_path: Path) -> None:
+    make(tmp_path, "long.txt", "rows.jsonl", "short.txt", data=b"x" * 100)
+    make(tmp_path, "short.txt", data=b"x" * 99)
+    selection = Selection(max_bytes=99)
+    assert found(tmp_path, selection) == ["rows.jsonl", "short.txt"]
+    assert skipped(tmp_path, selection) == {"long.txt": "too-large"}
+
+
+def test_other_formats_are_passed_over_unless_one_is_given(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt", "photo.jpg", "README")
+    assert skipped(tmp_path) == {"photo.jpg": "format", "README": "format"}
+    assert found(tmp_path, Selection(format="text")) == ["README", "a.txt", "photo.jpg"]
+
+
+def test_the_folder_of_the_results_is_left_out(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt", "out/shards/x.jsonl")
+    assert skipped(tmp_path, output=str(tmp_path / "out")) == {"out": "output"}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the administrator may read everything")
+def test_a_folder_that_cannot_be_listed_is_a_failure(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt", "closed/b.txt")
+    (tmp_path / "closed").chmod(0)
+    failures = [e for e in walk(str(tmp_path), Selection()) if isinstance(e, InputFailure)]
+    (tmp_path / "closed").chmod(0o755)
+    assert [(Path(f.source).name, f.kind) for f in failures] == [("closed", "unreadable")]
+
+
+def test_one_file_is_a_folder_of_one(tmp_path: Path) -> None:
+    make(tmp_path, "rows.jsonl")
+    assert list(walk(str(tmp_path / "rows.jsonl"), Selection())) == [Found(str(tmp_path / "rows.jsonl"), 4)]
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(NewsgaugeError, match="nowhere"):
+        list(walk(str(tmp_path / "nowhere"), Selection()))
