@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,6 +21,7 @@ def load_base(base: str, *, layers: Sequence[int] | None = None, frozen: int | N
     """
     from transformers import AutoModel
 
+    encoder: Any
     if (Path(base) / MANIFEST).is_file():
         encoder = restore_encoder(Path(base))
     else:

@@ -30,13 +30,14 @@ def restore_encoder(folder: Path) -> nn.Module:
         raise BundleError(f"{folder} holds no encoder that can be trained on; expected a model made by newsgauge.training.recipe.")
     settings = dict(entry["config"])
     config = AutoConfig.for_model(settings.pop("model_type"), **settings)
-    encoder = AutoModel.from_config(config, add_pooling_layer=False)
+    auto: Any = AutoModel  # its methods have no types
+    encoder: nn.Module = auto.from_config(config, add_pooling_layer=False)
     weights = weights_of(onnx.load(str(folder / entry["file"])))
     missing = {name for name, _ in encoder.named_parameters()} - weights.keys()
     if missing:
         raise BundleError(f"{folder / entry['file']} lacks {len(missing)} weights, {min(missing)} among them; choose another base.")
     encoder.load_state_dict({name: torch.from_numpy(weights[name]) for name, _ in encoder.named_parameters()}, strict=False)
-    return encoder  # type: ignore[no-any-return]
+    return encoder
 
 
 def weights_of(model: Any) -> dict[str, np.ndarray]:
