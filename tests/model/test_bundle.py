@@ -388,6 +388,8 @@ def test_no_code_of_the_scoring_path_can_load_a_pickle() -> None:
         "no labels",
         "no threshold",
         "unknown part of the chain",
+        "signs in another order",
+        "unknown verdict feature",
         "chain of another form",
         "temperature text",
         "temperature null",
