@@ -21,11 +21,11 @@ import numpy.typing as npt
 
 from newsgauge.model.bundle import load
 from newsgauge.training.card import table
-from newsgauge.training.corpora import held_out
+from newsgauge.training.corpora import load_corpora
 from newsgauge.training.evaluate import label_probabilities
 from newsgauge.training.metrics import macro_f1_interval, rows_report
 from newsgauge.training.plots import plot_intervals
-from newsgauge.training.rows import STANCE_LABELS, LabelledDocument, seed_documents, stance_documents
+from newsgauge.training.rows import STANCE_LABELS, LabelledDocument
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -132,12 +132,12 @@ def main() -> None:
     options = parser().parse_args()
     train, dev = documents(options)
     rows, train_rows = flatten(dev), flatten(train)
+    labelled = [row for document in dev for row in document.rows if row.stance is not None]
     groups = [document.name for document in dev for row in document.rows if row.stance is not None]
     options.output.mkdir(parents=True, exist_ok=True)
     results: list[dict[str, Any]] = []
 
     def measure(name: str, probabilities: Probabilities, seconds: float | None) -> None:
-        labelled = [row for document in dev for row in document.rows if row.stance is not None]
         report = rows_report(probabilities, labelled)
         predicted = [STANCE_LABELS[best] for best in probabilities.argmax(1)]
         low, high = macro_f1_interval([str(row.stance) for row in labelled], predicted, groups)
@@ -163,7 +163,7 @@ def parser() -> argparse.ArgumentParser:
     """The options of the benchmark."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--base", required=True, help="the base encoder of all peers that need one: a folder or hub id")
-    options.add_argument("--corpora", type=Path, help="folder with stance/ (default: the starter articles alone)")
+    options.add_argument("--corpora", type=Path, help="folder with stance/ and quality/ (default: the starter articles alone)")
     options.add_argument("--seeds", type=Path, default=Path("seeds"), help="folder of the starter data (default: %(default)s)")
     options.add_argument("--models", nargs="*", default=["fast", "default"], help="models of newsgauge (default: %(default)s)")
     options.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS), help="which peers to train (default: all)")
@@ -175,11 +175,8 @@ def parser() -> argparse.ArgumentParser:
 
 def documents(options: argparse.Namespace) -> tuple[list[LabelledDocument], list[LabelledDocument]]:
     """Training and dev documents: of the corpora, with the starter articles among the training ones, or of the starter articles alone."""
-    starters = seed_documents(options.seeds)
-    kept = [document for document in starters if not held_out(document.name, 0.2)]
-    if options.corpora is None:
-        return kept, [document for document in starters if held_out(document.name, 0.2)]
-    return stance_documents(options.corpora / "stance/train.jsonl") + kept, stance_documents(options.corpora / "stance/dev.jsonl")
+    corpora = load_corpora(options.seeds, options.corpora)
+    return corpora.stance + corpora.seeds, corpora.stance_dev or corpora.seeds_dev
 
 
 def write(results: list[dict[str, Any]], trained_on: int, measured_on: int, options: argparse.Namespace) -> None:

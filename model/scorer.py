@@ -53,7 +53,9 @@ class Scorer:
         logits: dict[int, float] = {}
         for window in self._bundle.encoder.encode(texts):
             members = english[window.first : window.last]
-            for index, (score, logit) in zip(members, self._score_window(document, sentences, members, window, alone), strict=True):
+            for index, (score, logit) in zip(
+                members, self._score_window(document, sentences, members, texts[window.first : window.last], window, alone), strict=True
+            ):
                 scores[index] = score
                 if score.kind != "boilerplate":
                     logits[index] = logit
@@ -92,12 +94,17 @@ class Scorer:
         return self.score(article.document, source=article.source)
 
     def _score_window(
-        self, document: Document, sentences: Sequence[Sentence], members: Sequence[int], window: WindowEncoding, alone: set[int]
+        self,
+        document: Document,
+        sentences: Sequence[Sentence],
+        members: Sequence[int],
+        texts: Sequence[str],
+        window: WindowEncoding,
+        alone: set[int],
     ) -> list[tuple[SentenceScore, float]]:
         heads = self._bundle.heads
         stance = heads.stance.probabilities(window.embeddings)
         content = heads.content.article_probability(window.embeddings)
-        texts = [document.text[sentences[index].start : sentences[index].end] for index in members]
         signs = [find_signs(text) for text in texts]
         logits = heads.garble.logits(window.embeddings, signs)
         garbled = sigmoid(logits)

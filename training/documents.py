@@ -77,7 +77,7 @@ def translated_documents(
 
 def is_human(system: str) -> bool:
     """Whether the name is that of a human translator or author."""
-    return system.lower().removeprefix("hyp.").startswith(HUMAN_SYSTEMS)
+    return system.lower().startswith(HUMAN_SYSTEMS)
 
 
 def is_weak(system: str) -> bool:
