@@ -44,7 +44,7 @@ def assemble(encoder: Encoder, corpora: Corpora, *, trained: Mapping[str, Linear
     *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict keep plain settings.
     """
     sample = random.Random(seed).sample(corpora.stance, min(len(corpora.stance), REFIT_DOCUMENTS))
-    train = embed(encoder, sample + corpora.seeds + corpora.twins)
+    train = embed(encoder, sample + corpora.seeds + corpora.twins + corpora.round_trips)
     dev = embed(encoder, corpora.stance_dev or corpora.seeds_dev)
     fitted = fit_stance(train, dev, trained=trained.get("stance"))
     rows, vectors = labelled(dev)

@@ -94,14 +94,15 @@ def _garbled(figures: Mapping[str, Any]) -> str:
         lines += ["Garbled machine translation:", ""]
     if known("auroc"):
         lines.append(f"- all corpora together: AUROC {figures['auroc']:.3f}")
-    lines.append(
-        f"- held-out garbled twins of news articles, severe damage against clean articles held out as well: AUROC {figures['twins_auroc']:.3f}"
-    )
-    caught = [f"{figures['recall_twins']:.1%} of severely damaged twin sentences"]
-    if known("recall_dev"):
-        caught.insert(0, f"{figures['recall_dev']:.1%} of the garbled dev sentences")
+    caught = [f"{figures['recall_dev']:.1%} of the garbled dev sentences"] if known("recall_dev") else []
+    for kind, told in (("twins", "written garbled twins"), ("round_trips", "machine round trips")):
+        if known(f"{kind}_auroc"):
+            lines.append(
+                f"- {told} of articles held out, severe damage against clean articles held out: AUROC {figures[f'{kind}_auroc']:.3f}"
+            )
+            caught.append(f"{figures[f'recall_{kind}']:.1%} of the severely damaged sentences in {told}")
     lines.append(f"- flags at {figures['false_flags_on_news']:.1%} false flags on professional news sentences: {', '.join(caught)}")
-    lines.append(f"- words: F1 {figures['piece_f1']:.3f} over word pieces of held-out twins (threshold chosen on them)")
+    lines.append(f"- words: F1 {figures['piece_f1']:.3f} over word pieces of held-out twins and round trips (threshold chosen on them)")
     if known("passage_f1"):
         lines.append(
             f"- passages: sentence F1 {figures['passage_f1']:.3f} on documents with a garbled run inside, machine output of systems that the chain was not fitted on"

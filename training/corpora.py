@@ -19,7 +19,9 @@ from .rows import (
     seed_documents,
     stance_documents,
     twin_documents,
+    unusual_documents,
 )
+from .soft import soft_documents
 from .wordpieces import PieceTable
 
 
@@ -31,7 +33,8 @@ def held_out(name: str, share: float, salt: str = "dev") -> bool:
 
 @dataclass(frozen=True)
 class Corpora:
-    """Documents by kind. Twins and starter articles whose names are held out are in the ``*_dev`` lists only."""
+    """Documents by kind. Twins, round trips and starter articles whose names are held out are in the ``*_dev`` lists only;
+    ``unusual`` is honest English that reads oddly, ``soft`` what a teacher labelled."""
 
     stance: list[LabelledDocument] = field(default_factory=list)
     stance_dev: list[LabelledDocument] = field(default_factory=list)
@@ -39,6 +42,10 @@ class Corpora:
     seeds_dev: list[LabelledDocument] = field(default_factory=list)
     twins: list[LabelledDocument] = field(default_factory=list)
     twins_dev: list[LabelledDocument] = field(default_factory=list)
+    round_trips: list[LabelledDocument] = field(default_factory=list)
+    round_trips_dev: list[LabelledDocument] = field(default_factory=list)
+    unusual: list[LabelledDocument] = field(default_factory=list)
+    soft: list[LabelledDocument] = field(default_factory=list)
     boilerplate: list[LabelledDocument] = field(default_factory=list)
     boilerplate_dev: list[LabelledDocument] = field(default_factory=list)
     translated: list[LabelledDocument] = field(default_factory=list)
@@ -55,13 +62,14 @@ class Corpora:
         return found
 
 
-def load_corpora(seeds: Path, corpora: Path | None, *, dev_share: float = 0.2) -> Corpora:
-    """The starter data in *seeds* and, where *corpora* is given, the folders ``stance`` and ``quality`` under it.
+def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None, dev_share: float = 0.2) -> Corpora:
+    """The starter data in *seeds*; where *corpora* is given, its folders ``stance`` and ``quality``; where *soft* is, a teacher's labels.
 
     Without *corpora* the held-out starter articles are the stance dev set.
     """
     starters = seed_documents(seeds)
     twins = twin_documents(sorted(seeds.glob("g*.jsonl")))
+    round_trips = twin_documents(sorted(seeds.glob("garbled/r*.jsonl")))
     stance, stance_dev, quality, quality_dev, translated = [], [], [], [], []
     if corpora is not None:
         stance = stance_documents(corpora / "stance/train.jsonl")
@@ -79,6 +87,10 @@ def load_corpora(seeds: Path, corpora: Path | None, *, dev_share: float = 0.2) -
         seeds_dev=[d for d in starters if held_out(d.name, dev_share)],
         twins=[d for d in twins if not held_out(d.name, dev_share)],
         twins_dev=[d for d in twins if held_out(d.name, dev_share)],
+        round_trips=[d for d in round_trips if not held_out(d.name, dev_share)],
+        round_trips_dev=[d for d in round_trips if held_out(d.name, dev_share)],
+        unusual=unusual_documents(seeds / "unusual.jsonl"),
+        soft=[] if soft is None else soft_documents(soft),
         boilerplate=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: not held_out(name, dev_share))],
         boilerplate_dev=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: held_out(name, dev_share))],
         translated=translated,
@@ -90,8 +102,8 @@ def load_corpora(seeds: Path, corpora: Path | None, *, dev_share: float = 0.2) -
 def epoch_windows(
     corpora: Corpora, table: PieceTable, shape: WindowShape, *, epoch: int, seed: int, most_clean: int = 300, excerpts: int = 60
 ) -> list[TrainingWindow]:
-    """The windows of one epoch: every stance document, starter article and twin once, spliced articles, excerpts of *excerpts*
-    documents of each kind of translator (weak, human, strong), and quality rows."""
+    """The windows of one epoch: every stance document, starter article, twin and round trip once, spliced articles, excerpts of
+    *excerpts* documents of each kind of translator (weak, human, strong), unusual English and quality rows."""
     rng = random.Random(f"{seed}:{epoch}")
     windows: list[TrainingWindow] = []
 
@@ -102,9 +114,10 @@ def epoch_windows(
         windows.extend(crops(document, [length(row) for row in document.rows], shape, rng))
 
     originals = {document.name: document for document in corpora.seeds + corpora.stance}
-    for document in corpora.stance + corpora.seeds + corpora.twins:
+    garbled = corpora.twins + corpora.round_trips
+    for document in corpora.stance + corpora.soft + corpora.seeds + garbled:
         cut(document)
-    for twin in corpora.twins:
+    for twin in garbled:
         if twin.name in originals:
             cut(splice(originals[twin.name], twin, rng))
     kinds: dict[tuple[bool, bool], list[LabelledDocument]] = {}
@@ -113,6 +126,8 @@ def epoch_windows(
     for members in kinds.values():
         for document in rng.sample(members, min(excerpts, len(members))):
             cut(excerpt(document, rng, longest=12))
+    for document in corpora.unusual:
+        windows.extend(bags(document, length, shape.tokens, rng))
     for document in corpora.quality:
         windows.extend(bags(balanced(document, rng, most_clean=most_clean), length, shape.tokens, rng))
     return windows

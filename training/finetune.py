@@ -19,9 +19,12 @@ from safetensors.torch import load_file, save_file
 from ..model.windows import WindowShape
 from .mixture import TrainingWindow
 from .network import Batch, Network, collate, lay_out, losses
+from .precision import matrix_products
 from .wordpieces import PieceTable
 
 log = logging.getLogger(__name__)
+
+CHECKPOINT = "checkpoint.safetensors"
 
 EpochSource = Callable[[int], list[TrainingWindow]]
 
@@ -29,7 +32,7 @@ EpochSource = Callable[[int], list[TrainingWindow]]
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """How to train. Learning rates are of AdamW; ``decay`` is the factor per layer downwards (Howard and Ruder 2018);
-    ``masked`` is the share of word pieces that a step hides."""
+    ``masked`` is the share of word pieces that a step hides; ``precision`` is one of :data:`~.precision.PRECISIONS`."""
 
     epochs: int = 3
     learning_rate: float = 1.5e-4
@@ -44,6 +47,7 @@ class Schedule:
     seed: int = 13
     weights: tuple[tuple[str, float], ...] = (("stance", 1.0), ("content", 0.3), ("garbled", 0.7), ("piece", 0.5))
     checkpoint_seconds: int = 300
+    precision: str = "float32"
 
 
 def batches(
@@ -127,16 +131,18 @@ def finetune(
         factor = min(1.0, (step + 1) / (schedule.warmup * total)) * (1.0 - progress)
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * factor
-        parts = losses(network(hide(batch, table.mask, schedule.masked)), batch)
+        with matrix_products(schedule.precision):
+            logits = network(hide(batch, table.mask, schedule.masked))
+        parts = losses(logits, batch)
         loss = torch.stack([names[name] * value for name, value in parts.items()]).sum()
-        if not math.isfinite(float(loss)):
-            raise FloatingPointError(f"The loss became {float(loss)} at step {step}; try a lower learning rate.")
+        if not math.isfinite(loss.item()):
+            raise FloatingPointError(f"The loss became {loss.item()} at step {step}; try a lower learning rate.")
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), schedule.clip)
         optimizer.step()
         for name, value in parts.items():
-            running[name] = 0.98 * running.get(name, float(value)) + 0.02 * float(value)
+            running[name] = 0.98 * running.get(name, value.item()) + 0.02 * value.item()
         if (step + 1) % 50 == 0:
             rate = (time.monotonic() - began) / (step + 1 - first)
             told = " ".join(f"{name} {value:.3f}" for name, value in running.items())
@@ -175,11 +181,17 @@ def _save(network: Network, optimizer: torch.optim.Optimizer, folder: Path, sett
     save_file(tensors, temporary, metadata={"done": str(done), "settings": settings})
     with temporary.open("rb") as written:
         os.fsync(written.fileno())
-    os.replace(temporary, folder / "checkpoint.safetensors")
+    os.replace(temporary, folder / CHECKPOINT)
+
+
+def load_trained(network: Network, folder: Path) -> None:
+    """Give *network* the weights of the checkpoint in *folder*, which must be of the same base and layers."""
+    tensors = load_file(folder / CHECKPOINT)
+    network.load_state_dict({name[8:]: value for name, value in tensors.items() if name.startswith("network.")})
 
 
 def _restore(network: Network, optimizer: torch.optim.Optimizer, folder: Path, settings: str) -> int:
-    path = folder / "checkpoint.safetensors"
+    path = folder / CHECKPOINT
     if not path.exists():
         return 0
     from safetensors import safe_open
@@ -190,7 +202,7 @@ def _restore(network: Network, optimizer: torch.optim.Optimizer, folder: Path, s
         log.warning("%s is of another schedule, base or training set and is ignored.", path)
         return 0
     tensors = load_file(path)
-    network.load_state_dict({name[8:]: value for name, value in tensors.items() if name.startswith("network.")})
+    load_trained(network, folder)
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):

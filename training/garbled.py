@@ -65,16 +65,19 @@ def fit_sentences(
     that at most :data:`FALSE_FLAGS_ON_NEWS` of their sentences are flagged; *trained*: see :func:`~.assemble.assemble`.
     """
     rng = random.Random(seed)
-    rows, vectors = _joined([news, embed(encoder, [balanced(document, rng, most_clean=200) for document in corpora.quality])])
+    rated = [balanced(document, rng, most_clean=200) for document in corpora.quality]
+    rows, vectors = _joined([news, embed(encoder, rated + corpora.unusual)])
     dev = embed(encoder, corpora.quality_dev)
     marked = embed(encoder, _with_spans(corpora.quality))
-    twins = embed(encoder, corpora.twins_dev + corpora.seeds_dev)
-    dev_rows, dev_vectors = _decided(*_joined([dev, twins]))
+    originals = embed(encoder, corpora.seeds_dev)
+    wrecks = {"twins": embed(encoder, corpora.twins_dev), "round_trips": embed(encoder, corpora.round_trips_dev)}
+    dev_rows, dev_vectors = _decided(*_joined([dev, originals, *wrecks.values()]))
     train = BinaryRows(vectors, np.array([row.garbled or 0.0 for row in rows]), np.array([row.garbled_weight for row in rows]))
     head = fit_binary(train, dev_vectors, _garbled(dev_rows), trained=trained.get("garbled"))
     candidates = [fit_pieces(news.marked() + marked.marked())] + ([trained["piece"]] if "piece" in trained else [])
-    rated = [(best_piece_threshold(candidate, twins.marked()), candidate) for candidate in candidates]
-    (piece_threshold, piece_f1), pieces = max(rated, key=lambda pair: pair[0][1])
+    examples = [example for part in (originals, *wrecks.values()) for example in part.marked()]
+    tried = [(best_piece_threshold(candidate, examples), candidate) for candidate in candidates]
+    (piece_threshold, piece_f1), pieces = max(tried, key=lambda pair: pair[0][1])
 
     head, signs = fit_signs(head, dev_vectors, _signs(dev_rows), _garbled(dev_rows))
     plain = LinearHead(np.zeros((1, len(VERDICT_FEATURES)), np.float32), np.zeros(1, np.float32))
@@ -85,8 +88,7 @@ def fit_sentences(
 
     clean = probabilities(*_joined([news_dev]))
     threshold = threshold_at_false_flags(clean, FALSE_FLAGS_ON_NEWS)
-    twin_rows, twin_vectors = _decided(*_joined([twins]))
-    said, said_of_twins = probabilities(dev.rows, dev.vectors), probabilities(twin_rows, twin_vectors)
+    said = probabilities(dev.rows, dev.vectors)
     by_corpus = {}
     for index, document in enumerate(corpora.quality_dev):
         inside = dev.document == index
@@ -96,12 +98,16 @@ def fit_sentences(
     quality = {
         "auroc": auroc(said, _garbled(dev.rows)) if len(dev.rows) else float("nan"),
         "auroc_by_corpus": by_corpus,
-        "twins_auroc": auroc(said_of_twins, _garbled(twin_rows)),
         "false_flags_on_news": float((clean >= threshold).mean()),
         "recall_dev": _recall(said, _garbled(dev.rows), threshold),
-        "recall_twins": _recall(said_of_twins, _garbled(twin_rows), threshold),
         "piece_f1": piece_f1,
     }
+    for kind, part in wrecks.items():
+        kind_rows, kind_vectors = _decided(*_joined([part, originals]))
+        truth = _garbled(kind_rows)
+        if truth.any():
+            told = probabilities(kind_rows, kind_vectors)
+            quality |= {f"{kind}_auroc": auroc(told, truth), f"recall_{kind}": _recall(told, truth, threshold)}
     return replace(garble, threshold=threshold), quality
 
 
@@ -126,14 +132,14 @@ def _with_spans(documents: Sequence[LabelledDocument], most: int = 2000) -> list
 def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDocument]:
     """Whole documents with a verdict, none of which the encoder was trained on.
 
-    Machine output of the systems held out and held-out twins; human translations of the dev set, native news that nobody
+    Machine output of the systems held out, held-out twins and round trips; human translations of the dev set, native news that nobody
     labelled and held-out starter articles.
     """
     machine = translated_documents(
         [folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"], wanted=system_held_out
     )
     human = [found for found in translated_documents([folder / "quality/dev.jsonl"]) if not found.machine]
-    twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev]
+    twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev + corpora.round_trips_dev]
     starters = [JudgedDocument(document, False, "starter", 1.0) for document in corpora.seeds_dev]
     return machine + human + twins + starters + native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed)
 

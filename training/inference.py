@@ -13,6 +13,7 @@ from ..model.windows import WindowShape
 from .metrics import auroc, rows_report
 from .mixture import TrainingWindow, crops
 from .network import Network, collate, lay_out
+from .precision import matrix_products
 from .rows import LabelledDocument, Row
 from .wordpieces import PieceTable
 
@@ -39,7 +40,13 @@ def scoring_windows(documents: Sequence[LabelledDocument], table: PieceTable, sh
 
 
 def predict(
-    network: Network, documents: Sequence[LabelledDocument], table: PieceTable, shape: WindowShape, *, batch_pieces: int = 4096
+    network: Network,
+    documents: Sequence[LabelledDocument],
+    table: PieceTable,
+    shape: WindowShape,
+    *,
+    precision: str = "float32",
+    batch_pieces: int = 4096,
 ) -> Predictions:
     """Score *documents* with the float network; rows come back in the order of their windows' lengths."""
     windows = sorted(scoring_windows(documents, table, shape), key=lambda window: len(lay_out(window, table, shape)[0]))
@@ -47,7 +54,7 @@ def predict(
     found: dict[str, list[torch.Tensor]] = {"stance": [], "garbled": [], "content": []}
     network.eval()
     position = 0
-    with torch.inference_mode():
+    with torch.inference_mode(), matrix_products(precision):
         while position < len(windows):
             size = 1
             while position + size < len(windows) and len(lay_out(windows[position + size], table, shape)[0]) * (size + 1) <= batch_pieces:

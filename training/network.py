@@ -39,7 +39,9 @@ class Batch:
 
 
 def soft_stance(row: Row, primary: float) -> list[float]:
-    """The target distribution of a row: *primary* to the label, the rest to the secondary one (all to the label where there is none)."""
+    """The target distribution of a row: a teacher's, or *primary* to the label and the rest to the secondary one (where there is one)."""
+    if row.soft is not None:
+        return list(row.soft)
     target = [0.0] * len(STANCE_LABELS)
     if row.stance is None:
         return target
@@ -93,7 +95,7 @@ def collate(windows: Sequence[TrainingWindow], table: PieceTable, shape: WindowS
         mask,
         sentence,
         stance=torch.tensor([soft_stance(row, primary) for row in rows]),
-        stance_weight=torch.tensor([float(row.stance is not None) for row in rows]),
+        stance_weight=torch.tensor([float(row.stance is not None or row.soft is not None) for row in rows]),
         content=torch.tensor([float(row.article or False) for row in rows]),
         content_weight=torch.tensor([float(row.article is not None) for row in rows]),
         garbled=torch.tensor([row.garbled or 0.0 for row in rows]),
@@ -135,8 +137,8 @@ class Network(nn.Module):
         }
 
     def forward(self, batch: Batch) -> Logits:
-        """Encode a batch and apply every head."""
-        hidden = self.encoder(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+        """Encode a batch and apply every head; the logits are float32 whatever the encoder ran in."""
+        hidden = self.encoder(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state.float()
         flat = batch.sentence.reshape(-1)
         inside = flat >= 0
         states = hidden.reshape(-1, hidden.shape[-1])[inside]
@@ -146,10 +148,10 @@ class Network(nn.Module):
         embedding = total / pieces
         dropped = self.dropout(embedding)
         return Logits(
-            self.stance(dropped),
-            self.content(dropped).squeeze(1),
-            self.garbled(dropped).squeeze(1),
-            self.piece(self.dropout(hidden)).squeeze(2),
+            self.stance(dropped).float(),
+            self.content(dropped).float().squeeze(1),
+            self.garbled(dropped).float().squeeze(1),
+            self.piece(self.dropout(hidden)).float().squeeze(2),
             embedding,
         )
 

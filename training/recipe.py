@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..model.windows import WindowShape
+from .precision import PRECISIONS, native_precision
 
 if TYPE_CHECKING:
     from .corpora import Corpora
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--seeds", type=Path, default=Path("seeds"), help="folder of the starter data (default: %(default)s)")
     options.add_argument("--corpora", type=Path, help="folder with stance/ and quality/ (default: the starter data alone)")
+    options.add_argument("--soft", type=Path, help="a teacher's labels (newsgauge.training.teacher) to learn from as well")
     options.add_argument("--run", type=Path, required=True, help="folder for checkpoints and intermediate files; a rerun resumes")
     options.add_argument("--output", type=Path, help="model folder to write (default: stop after fine-tuning)")
     options.add_argument("--overwrite", action="store_true", help="replace the model folder if it exists")
@@ -41,6 +43,11 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--learning-rate", type=float, default=1.5e-4)
     options.add_argument("--batch", type=int, default=2048, help="word pieces of a training step (default: %(default)s)")
     options.add_argument("--window", type=int, default=256, help="word pieces of an encoder window (default: %(default)s)")
+    options.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="type of the encoder's matrix products (default: bfloat16 where the processor has instructions for it)",
+    )
     options.add_argument("--seed", type=int, default=13)
     return options
 
@@ -54,7 +61,7 @@ def main() -> None:
         raise SystemExit(f"{options.output} exists; choose another folder or add --overwrite.")
     from .corpora import load_corpora
 
-    corpora = load_corpora(options.seeds, options.corpora)
+    corpora = load_corpora(options.seeds, options.corpora, soft=options.soft)
     network = fine_tuned(options, corpora)
     if options.output is not None:
         package(options, corpora, network)
@@ -79,7 +86,14 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
     encoder = load_base(options.base, layers=layers, frozen=options.frozen)
     config: Any = encoder.config
     network = Network(encoder, int(config.hidden_size))
-    schedule = Schedule(epochs=options.epochs, learning_rate=options.learning_rate, batch_pieces=options.batch, seed=options.seed)
+    schedule = Schedule(
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        batch_pieces=options.batch,
+        precision=options.precision or native_precision(),
+        seed=options.seed,
+    )
+    log.info("training in %s", schedule.precision)
 
     def report(epoch: int) -> None:
         sets = {
@@ -87,9 +101,11 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
             "seeds": corpora.seeds_dev,
             "quality": corpora.quality_dev,
             "twins": corpora.twins_dev + corpora.seeds_dev,
+            "round_trips": corpora.round_trips_dev + corpora.seeds_dev,
         }
-        figures = {name: summary(predict(network, documents, table, shape)) for name, documents in sets.items() if documents}
-        figures = without_nan(figures)
+        known = {name: documents for name, documents in sets.items() if documents}
+        said = {name: predict(network, documents, table, shape, precision=schedule.precision) for name, documents in known.items()}
+        figures = without_nan({name: summary(predictions) for name, predictions in said.items()})
         log.info("after epoch %d: %s", epoch, json.dumps(figures))
         with (options.run / "epochs.jsonl").open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({"epoch": epoch, **figures}) + "\n")
@@ -145,6 +161,7 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
             "epochs": options.epochs,
             "learning_rate": options.learning_rate,
             "batch": options.batch,
+            "precision": options.precision or native_precision(),
             "seed": options.seed,
         },
         "quality": quality,
@@ -181,7 +198,7 @@ def reproduction(options: argparse.Namespace) -> str:
     """The command that makes the model again, with names of folders in place of their paths here."""
     layers = f" --layers {options.layers}" if options.layers else ""
     layers += f" --frozen {options.frozen}" if options.frozen is not None else ""
-    corpora = " --corpora CORPORA" if options.corpora else ""
+    corpora = (" --corpora CORPORA" if options.corpora else "") + (" --soft SOFT" if options.soft else "")
     return (
         f"python -m newsgauge.training.recipe --base {options.base_name or Path(options.base).name}{layers}{corpora} --run RUN"
         f" --output {options.output.name} --epochs {options.epochs} --learning-rate {options.learning_rate}"

@@ -18,7 +18,8 @@ class Row:
 
     ``garbled`` is a target in [0, 1] with ``garbled_weight`` in [0, 1]; ``spans`` are garbled code-point ranges of
     ``text`` (an empty tuple: known to have none); ``article`` is False for boilerplate; ``origin`` names the row and
-    ``twin_of`` the row of the clean sentence that it was made of.
+    ``twin_of`` the row of the clean sentence that it was made of. ``soft`` is a teacher's distribution over
+    :data:`STANCE_LABELS` (Hinton et al. 2015), for a row that has no ``stance``.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Row:
     spans: tuple[tuple[int, int], ...] | None = None
     origin: str = ""
     twin_of: str = ""
+    soft: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +186,11 @@ def boilerplate_document(path: Path, wanted: Callable[[str], bool]) -> LabelledD
     """The starter rows that tell site boilerplate from article sentences; *wanted* chooses by id."""
     rows = tuple(Row(row["text"], article=row["label"] != "none", origin=row["id"]) for row in read_json_lines(path) if wanted(row["id"]))
     return LabelledDocument("boilerplate", rows, source="boilerplate", consecutive=False)
+
+
+def unusual_documents(path: Path) -> list[LabelledDocument]:
+    """Honest English that reads oddly, one document of unordered rows a kind; none where there is no such file."""
+    grouped: dict[str, list[Row]] = {}
+    for row in read_json_lines(path) if path.exists() else ():
+        grouped.setdefault(row["kind"], []).append(Row(row["text"], garbled=0.0, spans=(), origin=row["id"]))
+    return [LabelledDocument(f"unusual:{kind}", tuple(rows), source="unusual", consecutive=False) for kind, rows in grouped.items()]

@@ -119,12 +119,14 @@ def test_an_epoch_holds_every_training_row_and_no_dev_row(starters: Corpora, tok
     table = PieceTable.from_file(str(tokenizer_path), starters.texts(), longest=shape.sentence)
     windows = epoch_windows(starters, table, shape, epoch=0, seed=1)
     counts = Counter(row.origin for window in windows for row in window.rows[window.first : window.last])
-    training = {row.origin for document in starters.seeds + starters.twins for row in document.rows}
-    dev = {row.origin for document in starters.seeds_dev + starters.twins_dev for row in document.rows}
+    documents = starters.seeds + starters.twins + starters.round_trips + starters.unusual
+    training = {row.origin for document in documents for row in document.rows}
+    held = starters.seeds_dev + starters.twins_dev + starters.round_trips_dev
+    dev = {row.origin for document in held for row in document.rows}
     assert set(counts) == training
     assert not set(counts) & dev
-    # Once as it is, and at most once more in the splice of the pair.
-    assert set(counts.values()) == {1, 2}
+    # Once as it is, and at most once more in the splice with its twin and with its round trip.
+    assert set(counts.values()) == {1, 2, 3}
     assert windows == epoch_windows(starters, table, shape, epoch=0, seed=1)
     assert windows != epoch_windows(starters, table, shape, epoch=1, seed=1)
     assert windows != epoch_windows(starters, table, shape, epoch=0, seed=2)

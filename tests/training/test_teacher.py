@@ -1,0 +1,173 @@
+"""A teacher rates articles that nobody labelled, and a student reads what it said."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("sklearn")
+
+from newsgauge.model.windows import WindowShape
+from newsgauge.training import finetune, teacher
+from newsgauge.training.bases import load_base
+from newsgauge.training.corpora import Corpora, epoch_windows, load_corpora
+from newsgauge.training.finetune import Schedule
+from newsgauge.training.mixture import TrainingWindow
+from newsgauge.training.network import Network, collate, soft_stance
+from newsgauge.training.precision import PRECISIONS, matrix_products, native_precision
+from newsgauge.training.rows import STANCE_LABELS, Row, read_json_lines
+from newsgauge.training.soft import soft_documents
+from newsgauge.training.wordpieces import PieceTable
+
+
+def article(number: int, sentences: int, *, denial: int | None = None) -> dict[str, Any]:
+    texts = [f"The harbour master counted {number} boats and {place} crates." for place in range(sentences)]
+    if denial is not None:
+        texts[denial] = "The company denied that it had moved them."
+    return {"document": f"article-{number}", "headline": f"Boats {number}", "source": "seed", "sentences": texts}
+
+
+@pytest.fixture
+def unlabelled(tmp_path: Path) -> Path:
+    path = tmp_path / "unlabelled.jsonl"
+    made = [article(number, 30, denial=29) for number in range(12)] + [article(12, 3)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in made), encoding="utf-8")
+    return path
+
+
+def said(path: Path, **changes: Any) -> Path:
+    row = {
+        "document": "a",
+        "headline": "Boats",
+        "before": "",
+        "source": "seed",
+        "sentences": ["They counted the boats.", "Perhaps they did.", "Home / World"],
+        "stance": [[0.1, 0.0, 0.8, 0.1], [0.0, 0.1, 0.3, 0.6], [0.25, 0.25, 0.25, 0.25]],
+        "article": [0.99, 0.6, 0.02],
+    }
+    path.write_text(json.dumps({**row, **changes}) + "\n", encoding="utf-8")
+    return path
+
+
+def test_an_excerpt_is_a_stretch_of_its_article_after_the_sentence_before_it(unlabelled: Path) -> None:
+    whole = {row["document"]: row["sentences"] for row in read_json_lines(unlabelled)}
+    found = teacher.excerpts(unlabelled, longest=8, skip=frozenset(), seed=3)
+    assert {document.name for document in found} == set(whole)
+    for document in found:
+        texts, sentences = [row.text for row in document.rows], whole[document.name]
+        start = int(document.rows[0].origin.rsplit(":", 1)[1])
+        assert texts == sentences[start : start + 8]
+        assert document.before == (sentences[start - 1] if start else "")
+
+
+def test_every_other_excerpt_holds_a_sentence_with_a_cue(unlabelled: Path) -> None:
+    found = teacher.excerpts(unlabelled, longest=4, skip=frozenset(), seed=3)
+    cued = {document.name for document in found if any(teacher.CUES.search(row.text) for row in document.rows)}
+    assert {f"article-{number}" for number in range(1, 12, 2)} <= cued
+    assert cued != {document.name for document in found}
+
+
+def test_what_is_kept_for_the_verdict_is_not_rated(unlabelled: Path) -> None:
+    found = teacher.excerpts(unlabelled, longest=4, skip=frozenset({"article-3"}), seed=3)
+    assert "article-3" not in {document.name for document in found}
+
+
+def test_a_student_reads_the_distribution_of_what_may_be_article(tmp_path: Path) -> None:
+    (document,) = soft_documents(said(tmp_path / "soft.jsonl"))
+    sure, doubtful, boilerplate = document.rows
+    assert (sure.article, doubtful.article, boilerplate.article) == (True, None, False)
+    assert sure.soft == (0.1, 0.0, 0.8, 0.1)
+    assert doubtful.soft == (0.0, 0.1, 0.3, 0.6)
+    assert boilerplate.soft is None
+    assert boilerplate.garbled is None
+    assert sure.garbled == 0.0
+
+
+def test_lists_of_different_lengths_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        soft_documents(said(tmp_path / "soft.jsonl", article=[0.9]))
+
+
+def test_a_soft_row_takes_part_in_the_loss_with_the_teacher_s_distribution(tokenizer_path: Path) -> None:
+    row = Row("They counted the boats.", soft=(0.1, 0.0, 0.8, 0.1))
+    table = PieceTable.from_file(str(tokenizer_path), [row.text], longest=60)
+    batch = collate([TrainingWindow((row,), 0, 1)], table, WindowShape(tokens=256))
+    assert soft_stance(row, 0.8) == [0.1, 0.0, 0.8, 0.1]
+    assert batch.stance.tolist()[0] == pytest.approx([0.1, 0.0, 0.8, 0.1])
+    assert batch.stance_weight.tolist() == [1.0]
+
+
+def test_soft_documents_are_in_every_epoch(tokenizer_path: Path, tmp_path: Path, seeds: Path) -> None:
+    corpora = Corpora(soft=soft_documents(said(tmp_path / "soft.jsonl")))
+    table = PieceTable.from_file(str(tokenizer_path), corpora.texts(), longest=60)
+    for epoch in (0, 1):
+        windows = epoch_windows(corpora, table, WindowShape(tokens=256), epoch=epoch, seed=1)
+        scored = {row.text for window in windows for row in window.rows[window.first : window.last]}
+        assert scored == {"They counted the boats.", "Perhaps they did.", "Home / World"}
+
+
+@pytest.mark.slow
+def test_the_command_rates_every_article_once_and_a_rerun_goes_on(
+    tiny_base: Path, tokenizer_path: Path, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (Row("The company denied it.", "denial", article=True, garbled=0.0, spans=()),)
+    table = PieceTable.from_file(str(tokenizer_path), [rows[0].text], longest=60)
+    shape = WindowShape(tokens=256)
+    run = tmp_path / "run"
+    network = Network(load_base(str(tiny_base)), 32)
+    finetune.finetune(network, lambda epoch: [TrainingWindow(rows, 0, 1)], table, shape, Schedule(epochs=1), run)
+    output = tmp_path / "soft.jsonl"
+    options = ["--base", tiny_base, "--run", run, "--articles", unlabelled, "--output", output, "--longest", "6", "--window", "256"]
+    monkeypatch.setattr("sys.argv", ["teacher", *map(str, options)])
+    monkeypatch.setattr(teacher, "NATIVE_DOCUMENTS", 2)
+    teacher.main()
+    whole = output.read_text(encoding="utf-8")
+    found = list(read_json_lines(output))
+    assert len({row["document"] for row in found}) == len(found) == 11, "thirteen articles, two of them kept, one too short to keep"
+    for row in found:
+        assert len(row["sentences"]) == len(row["stance"]) == len(row["article"])
+        assert all(len(one) == len(STANCE_LABELS) and sum(one) == pytest.approx(1.0, abs=1e-3) for one in row["stance"])
+    output.write_text("".join(whole.splitlines(keepends=True)[:4]), encoding="utf-8")
+    teacher.main()
+    assert sorted(output.read_text(encoding="utf-8").splitlines()) == sorted(whole.splitlines())
+
+
+def test_the_starter_data_brings_unusual_english_as_clean_rows_alone(seeds: Path) -> None:
+    corpora = load_corpora(seeds, None)
+    assert len(corpora.unusual) > 10
+    tested = {row["text"] for row in read_json_lines(seeds / "robustness.jsonl")}
+    for document in corpora.unusual:
+        assert not document.consecutive
+        assert all(row.garbled == 0.0 and row.stance is None and row.text not in tested for row in document.rows)
+
+
+def test_round_trips_carry_ratings_and_stand_with_their_originals(seeds: Path) -> None:
+    corpora = load_corpora(seeds, None)
+    assert {trip.name for trip in corpora.round_trips} == {document.name for document in corpora.seeds}
+    assert {trip.name for trip in corpora.round_trips_dev} == {document.name for document in corpora.seeds_dev}
+    for trip in corpora.round_trips + corpora.round_trips_dev:
+        for row in trip.rows:
+            assert bool(row.spans) == ((row.garbled or 0.0) > 0.5), row.origin
+
+
+def test_the_precision_is_one_that_training_knows() -> None:
+    torch = pytest.importorskip("torch")
+    assert native_precision() in PRECISIONS
+    left, right = torch.ones(2, 2), torch.ones(2, 2)
+    for precision, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        with matrix_products(precision):
+            assert (left @ right).dtype is kind
+
+
+def test_round_trips_were_made_by_chains_that_the_recipe_names(seeds: Path) -> None:
+    from newsgauge.training.round_trip import CHAINS
+
+    pivots = {row["pivot"] for path in sorted(seeds.glob("garbled/r*.jsonl")) for row in read_json_lines(path)}
+    assert pivots == {" > ".join(chain) for chain in CHAINS}
+    assert all(re.fullmatch(r"s\d-\d{3}-r", row["id"]) for path in seeds.glob("garbled/r*.jsonl") for row in read_json_lines(path))

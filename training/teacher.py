@@ -1,0 +1,122 @@
+"""A teacher's soft labels for text that nobody labelled: ``python -m newsgauge.training.teacher`` writes what a student learns from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import random
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..model.windows import WindowShape
+from .documents import native_documents
+from .garbled import NATIVE_DOCUMENTS
+from .rows import LabelledDocument, Row, read_json_lines
+
+if TYPE_CHECKING:
+    from .network import Network
+    from .wordpieces import PieceTable
+
+log = logging.getLogger("newsgauge.training.teacher")
+
+# Sentences worth a teacher's time: the rare labels stand near words like these.
+CUES = re.compile(r"\b(?:den(?:y|ies|ied|ial)|reject|dismiss|refut|accus|alleg|blam|charged|claim|false|lied?\b)", re.IGNORECASE)
+
+
+def excerpts(path: Path, *, longest: int, skip: frozenset[str], seed: int) -> list[LabelledDocument]:
+    """One stretch of at most *longest* consecutive sentences of every article in *path* but those named in *skip*.
+
+    Every other one is drawn around a sentence with one of the :data:`CUES`, where there is one; the others at random.
+    """
+    rng = random.Random(seed)
+    found = []
+    for number, row in enumerate(read_json_lines(path)):
+        sentences: list[str] = row["sentences"]
+        if row["document"] in skip or not sentences:
+            continue
+        cued = [place for place, text in enumerate(sentences) if CUES.search(text)] if number % 2 else []
+        centre = rng.choice(cued) if cued else rng.randrange(len(sentences))
+        start = max(0, min(centre - rng.randrange(longest), len(sentences) - longest))
+        rows = tuple(Row(text, origin=f"{row['document']}:{start + i}") for i, text in enumerate(sentences[start : start + longest]))
+        before = sentences[start - 1] if start else ""
+        found.append(LabelledDocument(row["document"], rows, row["headline"] or "", before, row["source"] or ""))
+    rng.shuffle(found)
+    return found
+
+
+def rated(network: Network, documents: Sequence[LabelledDocument], table: PieceTable, shape: WindowShape) -> Iterator[dict[str, Any]]:
+    """What *network* says of *documents*: a JSON object each, ``stance`` and ``article`` probabilities a sentence."""
+    import torch
+
+    from .inference import predict
+    from .precision import native_precision
+
+    said = predict(network, documents, table, shape, precision=native_precision())
+    stance = torch.from_numpy(said.stance).softmax(1).tolist()
+    article = torch.from_numpy(said.content).sigmoid().tolist()
+    by_origin = {row.origin: (stance[i], article[i]) for i, row in enumerate(said.rows)}
+    for document in documents:
+        about = [by_origin[row.origin] for row in document.rows]
+        yield {
+            "document": document.name,
+            "headline": document.headline,
+            "before": document.before,
+            "source": document.source,
+            "sentences": [row.text for row in document.rows],
+            "stance": [[round(p, 4) for p in probabilities] for probabilities, _ in about],
+            "article": [round(p, 4) for _, p in about],
+        }
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    options = argparse.ArgumentParser(prog="python -m newsgauge.training.teacher", description=__doc__)
+    options.add_argument("--base", required=True, help="the base encoder that the teacher was trained from")
+    options.add_argument("--layers", help="the layers of it that were kept, for example 0,1,2,3,4,5 (default: all)")
+    options.add_argument("--run", type=Path, required=True, help="the teacher's folder of checkpoints")
+    options.add_argument("--articles", type=Path, required=True, help="unlabelled articles (JSON Lines, .gz too)")
+    options.add_argument("--output", type=Path, required=True, help="JSON Lines file to write; a rerun goes on where it ends")
+    options.add_argument("--longest", type=int, default=16, help="sentences of an article at most (default: %(default)s)")
+    options.add_argument("--window", type=int, default=384, help="word pieces of an encoder window (default: %(default)s)")
+    options.add_argument("--seed", type=int, default=13)
+    return options
+
+
+def main() -> None:
+    """Rate excerpts in portions, each written before the next begins."""
+    options = parser().parse_args()
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    from .bases import load_base, tokenizer_file
+    from .finetune import load_trained
+    from .network import Network
+    from .wordpieces import PieceTable
+
+    encoder = load_base(options.base, layers=[int(index) for index in options.layers.split(",")] if options.layers else None)
+    config: Any = encoder.config
+    network = Network(encoder, int(config.hidden_size))
+    load_trained(network, options.run)
+    # The articles that measure the verdict stay unseen.
+    kept = frozenset(judged.document.name for judged in native_documents(options.articles, NATIVE_DOCUMENTS, options.seed))
+    documents = excerpts(options.articles, longest=options.longest, skip=kept, seed=options.seed)
+    done = {row["document"] for row in read_json_lines(options.output)} if options.output.exists() else set()
+    waiting = [document for document in documents if document.name not in done]
+    shape = WindowShape(tokens=options.window)
+    table = PieceTable.from_file(tokenizer_file(options.base), _texts(waiting), longest=shape.sentence)
+    for start in range(0, len(waiting), 200):
+        lines = [json.dumps(found, ensure_ascii=False) for found in rated(network, waiting[start : start + 200], table, shape)]
+        with options.output.open("a", encoding="utf-8") as output:
+            output.write("".join(line + "\n" for line in lines))
+        log.info("%d of %d articles", len(done) + start + len(lines), len(documents))
+
+
+def _texts(documents: Sequence[LabelledDocument]) -> Iterator[str]:
+    for document in documents:
+        yield from (row.text for row in document.rows)
+        yield from (document.before, document.headline)
+
+
+if __name__ == "__main__":
+    main()
