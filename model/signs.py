@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ def find_signs(text: str) -> tuple[Sign, ...]:
         *(Sign("fused sentences", *match.span()) for match in _FUSED.finditer(text) if not _ADDRESS.search(match[0])),
         *(Sign("doubled quotation mark", *match.span()) for match in _DOUBLED_QUOTE.finditer(text)),
         *(Sign("orphan bracket", place, place + 1) for place in _orphan_brackets(text)),
-        *(Sign("mixed scripts", *match.span()) for match in _WORD.finditer(text) if _mixes_scripts(match[0])),
+        *(Sign("mixed scripts", *place) for place in _mixed_words(text)),
     ]
     return tuple(sorted(found, key=lambda sign: (sign.start, sign.end)))
 
@@ -58,6 +59,9 @@ def _doubled_words(text: str) -> Iterator[tuple[int, int]]:
     """Runs of one to four words that follow upon themselves, however often, with nothing but space between."""
     places = [match.span() for match in _WORD.finditer(text)]
     folded = [text[start:end].casefold() for start, end in places]
+    # Nearly every sentence stops here: no word equals one of the four before it.
+    if not any(any(map(operator.eq, folded[size:], folded)) for size in range(1, _LONGEST_REPEAT + 1)):
+        return
     # Word i may repeat what stands before it where only space parts the two.
     joined = [i > 0 and text[places[i - 1][1] : places[i][0]].isspace() for i in range(len(places))]
     position = 0
@@ -93,21 +97,30 @@ _FUSED = re.compile(r"\b[^\W\d_]*[a-z]{2}[.!?][A-Z][a-z]+\b|\b[a-z]{4,}(?:The|Th
 _ADDRESS = re.compile(r"\.(?:Com|Org|Net|Gov|Edu|Co|Io|Js|Tv|Ai|App)$")
 _DOUBLED_QUOTE = re.compile(r"““|””|\"\"|“\s+“|”\s+”")
 _PAIRS = {")": "(", "]": "["}
+_BRACKETS = frozenset("()[]")
 # "1) Read this", "b) that": a list's marks open nothing. ":)" and ";(" are faces.
 _LIST_MARK = re.compile(r"(?:^|\s)(?:\d{1,3}|[A-Za-z]|[ivx]{2,4})$")
 
 
 def _orphan_brackets(text: str) -> Iterator[int]:
+    if _BRACKETS.isdisjoint(text):
+        return
     waiting: list[tuple[str, int]] = []
     for place, character in enumerate(text):
-        if character in _PAIRS.values():
+        if character not in _BRACKETS:
+            continue
+        if character not in _PAIRS:
             waiting.append((character, place))
-        elif character in _PAIRS:
-            if waiting and waiting[-1][0] == _PAIRS[character]:
-                waiting.pop()
-            elif not _LIST_MARK.search(text[max(0, place - 5) : place]) and text[max(0, place - 1) : place] not in (":", ";", "-"):
-                yield place
+        elif waiting and waiting[-1][0] == _PAIRS[character]:
+            waiting.pop()
+        elif not _LIST_MARK.search(text[max(0, place - 5) : place]) and text[max(0, place - 1) : place] not in (":", ";", "-"):
+            yield place
     yield from (place for _, place in waiting if text[max(0, place - 1) : place] not in (":", ";"))
+
+
+def _mixed_words(text: str) -> Iterator[tuple[int, int]]:
+    if not text.isascii():
+        yield from (match.span() for match in _WORD.finditer(text) if _mixes_scripts(match[0]))
 
 
 def _mixes_scripts(word: str) -> bool:
