@@ -64,7 +64,7 @@ def available_cores() -> int:
 
 
 class OnnxEncoder:
-    """An ONNX graph ``input_ids (1, T), attention_mask (1, T) → hidden (1, T, width)`` run by onnxruntime.
+    """An ONNX graph ``input_ids (1, T) → hidden (1, T, width)`` run by onnxruntime.
 
     Windows are run one at a time, without padding: at about 256 word pieces the matrix products are as fast as in a
     batch, no work is spent on padding, and dynamic int8 scales depend on the window alone, so that no score depends on
@@ -80,6 +80,8 @@ class OnnxEncoder:
         options.log_severity_level = 3
         # Each shape of input would keep an arena of its own; windows come in a hundred lengths.
         options.enable_mem_pattern = False
+        # The graph is made of fast operators; what more onnxruntime would fuse, sums into layer norms, is slower.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
         try:
             self._session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises bare classes of its own
@@ -118,7 +120,7 @@ class OnnxEncoder:
         bounds = sentence_bounds(lengths)
         for window in plan(bounds, self._shape):
             inputs = np.array([[self._start, *stream[window.start : window.end]]], dtype=np.int64)
-            (hidden,) = self._session.run(None, {"input_ids": inputs, "attention_mask": np.ones_like(inputs)})
+            (hidden,) = self._session.run(None, {"input_ids": inputs})
             starts = [bounds[i] - window.start + 1 for i in range(window.first, window.last + 1)]
             yield self._window(hidden[0], starts, encodings[window.first : window.last], window.first)
 

@@ -62,6 +62,10 @@ label as right; expected calibration error {stance["calibration_error"]:.3f}. Th
 
 Article or boilerplate: AUROC {content["auroc"]:.3f} on dev; {content["lost"]:.2%} of article sentences are taken for boilerplate and {content["caught"]:.1%} of boilerplate is caught.
 
+## Known failures
+
+{_failures(quality)}
+
 ## What not to use it for
 
 It labels what a sentence does to the record, not whether the sentence is true. A high machine-translation probability is a reason to read, not proof of
@@ -72,6 +76,30 @@ Only English is scored. Labels of single sentences without their article are les
 
 Model weights Apache-2.0, as the base weights. The training articles belong to their publishers and are not contained here.
 """
+
+
+def _failures(quality: Mapping[str, Any]) -> str:
+    """Confusions of labels with examples of our own, and honest English that is flagged."""
+    lines = []
+    if quality["mistakes"]:
+        rows = [
+            [mistake["truth"], mistake["said"], f"{mistake['share']:.1%}", f"{mistake['text']} ({mistake['probability']:.0%})"]
+            for mistake in quality["mistakes"]
+        ]
+        lines += [
+            "Labels that are mistaken for others: how often, of the dev sentences of that label, and the surest such mistake on the held-out starter articles"
+            " (invented news, in their articles; its probability in brackets).",
+            "",
+            table(["truth", "said", "of dev rows", "example"], rows),
+            "",
+        ]
+    flagged = [[kind, f"{share:.0%}"] for kind, share in sorted(quality["false_flags"].items(), key=lambda pair: -pair[1])]
+    lines += [
+        "Honest English that is flagged as garbled, of twelve sentences a kind, each read alone:",
+        "",
+        table(["kind", "flagged"], flagged),
+    ]
+    return "\n".join(lines)
 
 
 def _garbled(figures: Mapping[str, Any]) -> str:

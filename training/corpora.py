@@ -15,13 +15,14 @@ from .rows import (
     Row,
     boilerplate_document,
     quality_documents,
+    read_json_lines,
     round_trip_documents,
     seed_documents,
     stance_documents,
     twin_documents,
     unusual_documents,
 )
-from .soft import soft_documents
+from .soft import blended, read_opinions, taught
 from .wordpieces import PieceTable
 
 
@@ -70,7 +71,7 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
     starters = seed_documents(seeds)
     twins = twin_documents(sorted(seeds.glob("g*.jsonl")))
     round_trips = twin_documents(sorted(seeds.glob("garbled/r*.jsonl")))
-    stance, stance_dev, quality, quality_dev, translated = [], [], [], [], []
+    stance, stance_dev, quality, quality_dev, translated, rated = [], [], [], [], [], []
     if corpora is not None:
         stance = stance_documents(corpora / "stance/train.jsonl")
         stance_dev = stance_documents(corpora / "stance/dev.jsonl")
@@ -80,6 +81,10 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
         translated = [found.document for found in translated_documents(sources, wanted=lambda row: not system_held_out(row))]
         quality_dev = quality_documents(corpora / "quality/dev.jsonl")
         twins += twin_documents([corpora / "quality/real_twins.jsonl"])
+        if soft is not None:
+            opinions = read_opinions(soft)
+            stance = blended(stance, opinions)
+            rated = taught(opinions, read_json_lines(corpora / "stance/unlabelled.jsonl.gz"))
     return Corpora(
         stance=stance,
         stance_dev=stance_dev,
@@ -90,7 +95,7 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
         round_trips=[d for d in round_trips if not held_out(d.name, dev_share)],
         round_trips_dev=[d for d in round_trips if held_out(d.name, dev_share)],
         unusual=unusual_documents(seeds / "unusual.jsonl"),
-        soft=[] if soft is None else soft_documents(soft),
+        soft=rated,
         boilerplate=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: not held_out(name, dev_share))],
         boilerplate_dev=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: held_out(name, dev_share))],
         translated=translated,

@@ -22,8 +22,7 @@ from ..model.signs import Sign, sign_features
 from ..model.stance import StanceHead
 from .embed import Embedded, labelled
 from .metrics import auroc, best_threshold, coverage_at_accuracy, rows_report
-from .network import soft_stance
-from .rows import STANCE_LABELS, Row
+from .rows import STANCE_LABELS, Row, soft_stance
 
 log = logging.getLogger(__name__)
 

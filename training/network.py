@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ..model.heads import LinearHead
 from ..model.windows import WindowShape
 from .mixture import TrainingWindow
-from .rows import STANCE_LABELS, Row
+from .rows import STANCE_LABELS, Row, soft_stance
 from .wordpieces import Pieces, PieceTable
 
 
@@ -36,21 +36,6 @@ class Batch:
     piece_target: torch.Tensor
     piece_weight: torch.Tensor
     rows: tuple[Row, ...]
-
-
-def soft_stance(row: Row, primary: float) -> list[float]:
-    """The target distribution of a row: a teacher's, or *primary* to the label and the rest to the secondary one (where there is one)."""
-    if row.soft is not None:
-        return list(row.soft)
-    target = [0.0] * len(STANCE_LABELS)
-    if row.stance is None:
-        return target
-    if row.secondary in STANCE_LABELS and row.secondary != row.stance:
-        target[STANCE_LABELS.index(row.stance)] = primary
-        target[STANCE_LABELS.index(row.secondary)] = 1.0 - primary
-    else:
-        target[STANCE_LABELS.index(row.stance)] = 1.0
-    return target
 
 
 def lay_out(window: TrainingWindow, table: PieceTable, shape: WindowShape) -> tuple[list[int], list[tuple[int, int]], list[Pieces]]:

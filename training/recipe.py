@@ -133,27 +133,30 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
     from .bases import tokenizer_file
     from .card import card
     from .embed import embed, labelled
-    from .export import export_float, fuse, quantise
+    from .export import export
+    from .failures import false_flags, mistakes
     from .metrics import rows_report
     from .plots import plot_reliability, plot_risk_coverage
     from .rows import STANCE_LABELS
 
     shape = WindowShape(tokens=options.window)
     tokenizer = Path(tokenizer_file(options.base))
-    raw, fused, small = (options.run / name for name in ("raw.onnx", "float.onnx", "int8.onnx"))
+    exact, small = options.run / "float.onnx", options.run / "int8.onnx"
     config: Any = network.encoder.config
-    export_float(network.encoder, raw)
-    log.info("fused: %s", fuse(raw, fused, heads=config.num_attention_heads, width=config.hidden_size))
-    quantise(fused, small)
+    export(network.encoder, exact, int8=False)
+    export(network.encoder, small, int8=True)
     shipped = OnnxEncoder(small, tokenizer, shape=shape)
     assembled = assemble(shipped, corpora, trained=network.linear_heads(), folder=options.corpora, seed=options.seed)
-    rows, exact = labelled(embed(OnnxEncoder(fused, tokenizer, shape=shape), corpora.stance_dev or corpora.seeds_dev))
+    rows, unrounded = labelled(embed(OnnxEncoder(exact, tokenizer, shape=shape), corpora.stance_dev or corpora.seeds_dev))
     _, rounded = labelled(assembled.dev)
     quality = assembled.quality
     quality["float"] = {
-        "macro_f1": rows_report(assembled.heads.stance.probabilities(exact).astype(np.float64), rows).macro_f1,
-        "cosine": float(((exact * rounded).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rounded, axis=1)).mean()),
+        "macro_f1": rows_report(assembled.heads.stance.probabilities(unrounded).astype(np.float64), rows).macro_f1,
+        "cosine": float(((unrounded * rounded).sum(1) / np.linalg.norm(unrounded, axis=1) / np.linalg.norm(rounded, axis=1)).mean()),
     }
+    own = embed(shipped, corpora.seeds_dev)
+    quality["mistakes"] = [asdict(mistake) for mistake in mistakes(assembled.heads.stance, assembled.dev, own)]
+    quality["false_flags"] = false_flags(shipped, assembled.heads.garble, options.seeds / "robustness.jsonl")
     log.info("quality: %s", json.dumps(quality))
     about: dict[str, Any] = {
         "training": {

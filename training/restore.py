@@ -52,9 +52,8 @@ def weights_of(model: Any) -> dict[str, np.ndarray]:
             found[own.removesuffix("_rows")] = array.astype(np.float32) * arrays[name.removesuffix("_rows") + "_scales"]
         elif own.endswith("_quantized"):
             whole = name.removesuffix("_quantized")
-            steps = array.astype(np.float32) - arrays[whole + "_zero_point"].astype(np.float32)
             # A graph multiplies from the right, a linear layer holds the transpose.
-            found[own.removesuffix("_quantized")] = np.ascontiguousarray((steps * arrays[whole + "_scale"]).T)
-        elif not own.endswith(("_scale", "_scales", "_zero_point")):
+            found[own.removesuffix("_quantized")] = np.ascontiguousarray((array.astype(np.float32) * arrays[whole + "_scale"]).T)
+        elif not own.endswith(("_scale", "_scales")):
             found[own] = array.copy()
     return found

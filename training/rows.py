@@ -19,7 +19,7 @@ class Row:
     ``garbled`` is a target in [0, 1] with ``garbled_weight`` in [0, 1]; ``spans`` are garbled code-point ranges of
     ``text`` (an empty tuple: known to have none); ``article`` is False for boilerplate; ``origin`` names the row and
     ``twin_of`` the row of the clean sentence that it was made of. ``soft`` is a teacher's distribution over
-    :data:`STANCE_LABELS` (Hinton et al. 2015), for a row that has no ``stance``.
+    :data:`STANCE_LABELS` (Hinton et al. 2015); it counts half where the row has a ``stance`` as well.
     """
 
     text: str
@@ -32,6 +32,22 @@ class Row:
     origin: str = ""
     twin_of: str = ""
     soft: tuple[float, ...] | None = None
+
+
+def soft_stance(row: Row, primary: float) -> list[float]:
+    """The target distribution of a row: *primary* to the label and the rest to the secondary one, where there is one.
+
+    A teacher's distribution counts as much as the label; without a label it is the target.
+    """
+    target = [0.0] * len(STANCE_LABELS)
+    if row.stance is not None:
+        second = row.secondary if row.secondary in STANCE_LABELS and row.secondary != row.stance else None
+        target[STANCE_LABELS.index(row.stance)] = 1.0 if second is None else primary
+        if second is not None:
+            target[STANCE_LABELS.index(second)] = 1.0 - primary
+    if row.soft is None:
+        return target
+    return list(row.soft) if row.stance is None else [(own + taught) / 2 for own, taught in zip(target, row.soft, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

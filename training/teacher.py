@@ -1,4 +1,4 @@
-"""A teacher's soft labels for text that nobody labelled: ``python -m newsgauge.training.teacher`` writes what a student learns from."""
+"""A teacher's soft labels for news, labelled or not: ``python -m newsgauge.training.teacher`` writes what a student learns from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ..model.windows import WindowShape
 from .documents import native_documents
 from .garbled import NATIVE_DOCUMENTS
-from .rows import LabelledDocument, Row, read_json_lines
+from .rows import LabelledDocument, Row, read_json_lines, stance_documents
+from .soft import Opinion
 
 if TYPE_CHECKING:
     from .network import Network
@@ -29,7 +30,7 @@ CUES = re.compile(r"\b(?:den(?:y|ies|ied|ial)|reject|dismiss|refut|accus|alleg|b
 def excerpts(path: Path, *, longest: int, skip: frozenset[str], seed: int) -> list[LabelledDocument]:
     """One stretch of at most *longest* consecutive sentences of every article in *path* but those named in *skip*.
 
-    Every other one is drawn around a sentence with one of the :data:`CUES`, where there is one; the others at random.
+    Three of four are drawn around a sentence with one of the :data:`CUES`, where there is one; the others at random.
     """
     rng = random.Random(seed)
     found = []
@@ -37,18 +38,21 @@ def excerpts(path: Path, *, longest: int, skip: frozenset[str], seed: int) -> li
         sentences: list[str] = row["sentences"]
         if row["document"] in skip or not sentences:
             continue
-        cued = [place for place, text in enumerate(sentences) if CUES.search(text)] if number % 2 else []
+        cued = [place for place, text in enumerate(sentences) if CUES.search(text)] if number % 4 else []
         centre = rng.choice(cued) if cued else rng.randrange(len(sentences))
         start = max(0, min(centre - rng.randrange(longest), len(sentences) - longest))
         rows = tuple(Row(text, origin=f"{row['document']}:{start + i}") for i, text in enumerate(sentences[start : start + longest]))
         before = sentences[start - 1] if start else ""
-        found.append(LabelledDocument(row["document"], rows, row["headline"] or "", before, row["source"] or ""))
+        tags = {"start": str(start)}
+        found.append(LabelledDocument(row["document"], rows, row["headline"] or "", before, row["source"] or "", tags=tags))
     rng.shuffle(found)
     return found
 
 
-def rated(network: Network, documents: Sequence[LabelledDocument], table: PieceTable, shape: WindowShape) -> Iterator[dict[str, Any]]:
-    """What *network* says of *documents*: a JSON object each, ``stance`` and ``article`` probabilities a sentence."""
+def rated(
+    network: Network, documents: Sequence[LabelledDocument], table: PieceTable, shape: WindowShape
+) -> Iterator[tuple[LabelledDocument, Opinion]]:
+    """What *network* says of *documents*."""
     import torch
 
     from .inference import predict
@@ -57,18 +61,10 @@ def rated(network: Network, documents: Sequence[LabelledDocument], table: PieceT
     said = predict(network, documents, table, shape, precision=native_precision())
     stance = torch.from_numpy(said.stance).softmax(1).tolist()
     article = torch.from_numpy(said.content).sigmoid().tolist()
-    by_origin = {row.origin: (stance[i], article[i]) for i, row in enumerate(said.rows)}
+    by_origin = {row.origin: (tuple(stance[i]), article[i]) for i, row in enumerate(said.rows)}
     for document in documents:
-        about = [by_origin[row.origin] for row in document.rows]
-        yield {
-            "document": document.name,
-            "headline": document.headline,
-            "before": document.before,
-            "source": document.source,
-            "sentences": [row.text for row in document.rows],
-            "stance": [[round(p, 4) for p in probabilities] for probabilities, _ in about],
-            "article": [round(p, 4) for _, p in about],
-        }
+        found = [by_origin[row.origin] for row in document.rows]
+        yield document, Opinion(int(document.tags.get("start", 0)), tuple(one for one, _ in found), tuple(one for _, one in found))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,8 +74,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--layers", help="the layers of it that were kept, for example 0,1,2,3,4,5 (default: all)")
     options.add_argument("--run", type=Path, required=True, help="the teacher's folder of checkpoints")
     options.add_argument("--articles", type=Path, required=True, help="unlabelled articles (JSON Lines, .gz too)")
+    options.add_argument("--labelled", type=Path, help="labelled articles (stance/train.jsonl) to rate as well, whole")
     options.add_argument("--output", type=Path, required=True, help="JSON Lines file to write; a rerun goes on where it ends")
-    options.add_argument("--longest", type=int, default=16, help="sentences of an article at most (default: %(default)s)")
+    options.add_argument("--longest", type=int, default=10, help="sentences of an article at most (default: %(default)s)")
     options.add_argument("--window", type=int, default=384, help="word pieces of an encoder window (default: %(default)s)")
     options.add_argument("--seed", type=int, default=13)
     return options
@@ -101,12 +98,15 @@ def main() -> None:
     # The articles that measure the verdict stay unseen.
     kept = frozenset(judged.document.name for judged in native_documents(options.articles, NATIVE_DOCUMENTS, options.seed))
     documents = excerpts(options.articles, longest=options.longest, skip=kept, seed=options.seed)
+    if options.labelled is not None:
+        documents = stance_documents(options.labelled) + documents
     done = {row["document"] for row in read_json_lines(options.output)} if options.output.exists() else set()
     waiting = [document for document in documents if document.name not in done]
     shape = WindowShape(tokens=options.window)
     table = PieceTable.from_file(tokenizer_file(options.base), _texts(waiting), longest=shape.sentence)
     for start in range(0, len(waiting), 200):
-        lines = [json.dumps(found, ensure_ascii=False) for found in rated(network, waiting[start : start + 200], table, shape)]
+        found = rated(network, waiting[start : start + 200], table, shape)
+        lines = [json.dumps(opinion.as_json(document.name), separators=(",", ":")) for document, opinion in found]
         with options.output.open("a", encoding="utf-8") as output:
             output.write("".join(line + "\n" for line in lines))
         log.info("%d of %d articles", len(done) + start + len(lines), len(documents))

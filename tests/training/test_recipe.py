@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
-pytest.importorskip("onnxscript")
+pytest.importorskip("onnx")
 pytest.importorskip("sklearn")
 
 from newsgauge.model.bundle import load

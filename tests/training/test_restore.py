@@ -11,20 +11,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
-pytest.importorskip("onnxscript")
+pytest.importorskip("onnx")
 
 import onnxruntime as ort  # noqa: E402
 
 from newsgauge.model.bundle import digest  # noqa: E402
 from newsgauge.model.errors import BundleError  # noqa: E402
 from newsgauge.training.bases import load_base  # noqa: E402
-from newsgauge.training.export import export_float, fuse, quantise  # noqa: E402
+from newsgauge.training.export import export  # noqa: E402
 from newsgauge.training.restore import restore_encoder  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def encoder(tiny_base: Path) -> Any:
-    """Every weight differs from every other: an exporter merges equal ones, and a new network is full of zeros and ones."""
+    """Every weight differs from every other: a new network is full of zeros and ones, which would hide one in another's place."""
     made = load_base(str(tiny_base)).eval()
     with torch.no_grad():
         for parameter in made.parameters():
@@ -34,11 +34,9 @@ def encoder(tiny_base: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def graph(encoder: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("graphs")
-    export_float(encoder, made / "raw.onnx")
-    fuse(made / "raw.onnx", made / "float.onnx", heads=2, width=32)
-    quantise(made / "float.onnx", made / "int8.onnx")
-    return made / "int8.onnx"
+    path = tmp_path_factory.mktemp("graphs") / "int8.onnx"
+    export(encoder, path, int8=True)
+    return path
 
 
 @pytest.fixture
@@ -60,10 +58,10 @@ def write_manifest(folder: Path, entry: dict[str, Any]) -> None:
 
 def test_the_restored_encoder_says_what_the_graph_says(model: Path, encoder: Any) -> None:
     restored = load_base(str(model)).eval()
-    ids = torch.arange(5, 65).reshape(2, 30)
+    ids = torch.arange(5, 65).reshape(1, 60)
     mask = torch.ones_like(ids)
     session = ort.InferenceSession(str(model / "encoder.onnx"), providers=["CPUExecutionProvider"])
-    (shipped,) = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
+    (shipped,) = session.run(None, {"input_ids": ids.numpy()})
     with torch.inference_mode():
         found = restored(input_ids=ids, attention_mask=mask).last_hidden_state.numpy()
     cosine = (found * shipped).sum(-1) / np.linalg.norm(found, axis=-1) / np.linalg.norm(shipped, axis=-1)

@@ -19,10 +19,10 @@ from newsgauge.training.bases import load_base
 from newsgauge.training.corpora import Corpora, epoch_windows, load_corpora
 from newsgauge.training.finetune import Schedule
 from newsgauge.training.mixture import TrainingWindow
-from newsgauge.training.network import Network, collate, soft_stance
+from newsgauge.training.network import Network, collate
 from newsgauge.training.precision import PRECISIONS, matrix_products, native_precision
-from newsgauge.training.rows import STANCE_LABELS, Row, read_json_lines
-from newsgauge.training.soft import soft_documents
+from newsgauge.training.rows import STANCE_LABELS, LabelledDocument, Row, read_json_lines, soft_stance
+from newsgauge.training.soft import Opinion, blended, read_opinions, taught
 from newsgauge.training.wordpieces import PieceTable
 
 
@@ -41,18 +41,13 @@ def unlabelled(tmp_path: Path) -> Path:
     return path
 
 
-def said(path: Path, **changes: Any) -> Path:
-    row = {
-        "document": "a",
-        "headline": "Boats",
-        "before": "",
-        "source": "seed",
-        "sentences": ["They counted the boats.", "Perhaps they did.", "Home / World"],
-        "stance": [[0.1, 0.0, 0.8, 0.1], [0.0, 0.1, 0.3, 0.6], [0.25, 0.25, 0.25, 0.25]],
-        "article": [0.99, 0.6, 0.02],
-    }
-    path.write_text(json.dumps({**row, **changes}) + "\n", encoding="utf-8")
-    return path
+UNLABELLED = {
+    "document": "a",
+    "headline": "Boats",
+    "source": "seed",
+    "sentences": ["Before it.", "They counted the boats.", "Perhaps they did.", "Home / World", "After it."],
+}
+OPINION = Opinion(1, ((0.1, 0.0, 0.8, 0.1), (0.0, 0.1, 0.3, 0.6), (0.25, 0.25, 0.25, 0.25)), (0.99, 0.6, 0.02))
 
 
 def test_an_excerpt_is_a_stretch_of_its_article_after_the_sentence_before_it(unlabelled: Path) -> None:
@@ -66,10 +61,10 @@ def test_an_excerpt_is_a_stretch_of_its_article_after_the_sentence_before_it(unl
         assert document.before == (sentences[start - 1] if start else "")
 
 
-def test_every_other_excerpt_holds_a_sentence_with_a_cue(unlabelled: Path) -> None:
+def test_three_of_four_excerpts_hold_a_sentence_with_a_cue(unlabelled: Path) -> None:
     found = teacher.excerpts(unlabelled, longest=4, skip=frozenset(), seed=3)
     cued = {document.name for document in found if any(teacher.CUES.search(row.text) for row in document.rows)}
-    assert {f"article-{number}" for number in range(1, 12, 2)} <= cued
+    assert {f"article-{number}" for number in range(12) if number % 4} <= cued
     assert cued != {document.name for document in found}
 
 
@@ -78,9 +73,22 @@ def test_what_is_kept_for_the_verdict_is_not_rated(unlabelled: Path) -> None:
     assert "article-3" not in {document.name for document in found}
 
 
-def test_a_student_reads_the_distribution_of_what_may_be_article(tmp_path: Path) -> None:
-    (document,) = soft_documents(said(tmp_path / "soft.jsonl"))
+def test_opinions_are_kept_in_percent_and_sum_to_one_again(tmp_path: Path) -> None:
+    path = tmp_path / "soft.jsonl"
+    path.write_text(json.dumps(Opinion(3, ((0.336, 0.336, 0.328, 0.0),), (0.994,)).as_json("a")) + "\n", encoding="utf-8")
+    (opinion,) = read_opinions(path).values()
+    assert opinion.start == 3
+    assert sum(opinion.stance[0]) == pytest.approx(1.0)
+    assert opinion.stance[0] == pytest.approx((0.336, 0.336, 0.328, 0.0), abs=0.01)
+    assert opinion.article == (0.99,)
+    assert "text" not in path.read_text(encoding="utf-8")
+
+
+def test_a_student_reads_the_distribution_of_what_may_be_article() -> None:
+    (document,) = taught({"a": OPINION}, [UNLABELLED, {**UNLABELLED, "document": "not rated"}])
+    assert (document.headline, document.before) == ("Boats", "Before it.")
     sure, doubtful, boilerplate = document.rows
+    assert [row.text for row in document.rows] == UNLABELLED["sentences"][1:4]
     assert (sure.article, doubtful.article, boilerplate.article) == (True, None, False)
     assert sure.soft == (0.1, 0.0, 0.8, 0.1)
     assert doubtful.soft == (0.0, 0.1, 0.3, 0.6)
@@ -89,9 +97,11 @@ def test_a_student_reads_the_distribution_of_what_may_be_article(tmp_path: Path)
     assert sure.garbled == 0.0
 
 
-def test_lists_of_different_lengths_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="shorter"):
-        soft_documents(said(tmp_path / "soft.jsonl", article=[0.9]))
+def test_opinions_on_another_text_are_refused() -> None:
+    with pytest.raises(ValueError, match="argument"):
+        taught({"a": OPINION}, [{**UNLABELLED, "sentences": ["Too short."]}])
+    with pytest.raises(ValueError, match="argument"):
+        blended([LabelledDocument("a", (Row("One row.", "evidence"),))], {"a": OPINION})
 
 
 def test_a_soft_row_takes_part_in_the_loss_with_the_teacher_s_distribution(tokenizer_path: Path) -> None:
@@ -103,8 +113,25 @@ def test_a_soft_row_takes_part_in_the_loss_with_the_teacher_s_distribution(token
     assert batch.stance_weight.tolist() == [1.0]
 
 
-def test_soft_documents_are_in_every_epoch(tokenizer_path: Path, tmp_path: Path, seeds: Path) -> None:
-    corpora = Corpora(soft=soft_documents(said(tmp_path / "soft.jsonl")))
+def test_a_label_and_a_teacher_count_the_same() -> None:
+    row = Row("They counted the boats.", "evidence", "analysis", soft=(0.2, 0.0, 0.4, 0.4))
+    assert soft_stance(row, 0.8) == pytest.approx([0.1, 0.0, 0.6, 0.3])
+
+
+def test_a_labelled_document_keeps_its_labels_beside_what_the_teacher_said() -> None:
+    rows = (Row("They counted the boats.", "denial"), Row("Perhaps they did."), Row("Home / World", "evidence"))
+    other = LabelledDocument("b", (Row("They counted the boats.", "evidence"),))
+    documents = blended([LabelledDocument("a", rows), other], {"a": OPINION})
+    assert [(row.stance, row.soft) for row in documents[0].rows] == [
+        ("denial", (0.1, 0.0, 0.8, 0.1)),
+        (None, None),
+        ("evidence", (0.25, 0.25, 0.25, 0.25)),
+    ]
+    assert documents[1] == other
+
+
+def test_soft_documents_are_in_every_epoch(tokenizer_path: Path) -> None:
+    corpora = Corpora(soft=taught({"a": OPINION}, [UNLABELLED]))
     table = PieceTable.from_file(str(tokenizer_path), corpora.texts(), longest=60)
     for epoch in (0, 1):
         windows = epoch_windows(corpora, table, WindowShape(tokens=256), epoch=epoch, seed=1)
@@ -130,9 +157,10 @@ def test_the_command_rates_every_article_once_and_a_rerun_goes_on(
     whole = output.read_text(encoding="utf-8")
     found = list(read_json_lines(output))
     assert len({row["document"] for row in found}) == len(found) == 11, "thirteen articles, two of them kept, one too short to keep"
-    for row in found:
-        assert len(row["sentences"]) == len(row["stance"]) == len(row["article"])
-        assert all(len(one) == len(STANCE_LABELS) and sum(one) == pytest.approx(1.0, abs=1e-3) for one in row["stance"])
+    opinions = read_opinions(output)
+    documents = taught(opinions, read_json_lines(unlabelled))
+    assert {document.name for document in documents} == set(opinions)
+    assert all(len(one) == len(STANCE_LABELS) for opinion in opinions.values() for one in opinion.stance)
     output.write_text("".join(whole.splitlines(keepends=True)[:4]), encoding="utf-8")
     teacher.main()
     assert sorted(output.read_text(encoding="utf-8").splitlines()) == sorted(whole.splitlines())
