@@ -237,10 +237,8 @@ def test_the_keyboard_reaches_every_control(name: str, open_page: Callable[[str]
     for _ in range(wanted // 20 + 2):
         # After the last control comes the first again.
         driver.switch_to.active_element.send_keys(Keys.TAB * 20)
-    missed = (
-        "return [...document.querySelectorAll('[data-stop]')].filter(e => !reached.has(e.dataset.stop)).map(e => e.outerHTML.slice(0, 200))"
-    )
-    assert run(driver, missed) == []
+    missed = "[...document.querySelectorAll('[data-stop]')].filter(e => !reached.has(e.dataset.stop))"
+    assert run(driver, f"return {missed}.map(e => e.outerHTML.slice(0, 200))") == []
 
 
 @pytest.mark.parametrize("width", [390, 1200])
