@@ -192,10 +192,16 @@
     const step = (text, by) => make("button", { type: "button", textContent: text, onclick: () => { at += by; show(); } });
     const back = step("Previous", -1), forth = step("Next", 1), where = make("span");
     pager.append(back, " ", where, " ", forth);
+    const heads = all("th[data-key]", element).map((header) => header.textContent);
+    const line = (row) => {
+      const cells = table.cells(row);
+      cells.forEach((cell, place) => { cell.dataset.name = heads[place]; });
+      return make("tr", {}, ...cells);
+    };
     const show = () => {
       const pages = Math.max(1, Math.ceil(rows.length / table.size));
       at = Math.min(Math.max(at, 0), pages - 1);
-      body.replaceChildren(...rows.slice(at * table.size, (at + 1) * table.size).map((row) => make("tr", {}, ...table.cells(row))));
+      body.replaceChildren(...rows.slice(at * table.size, (at + 1) * table.size).map(line));
       where.textContent = `Page ${(at + 1).toLocaleString("en")} of ${pages.toLocaleString("en")}`;
       back.disabled = at === 0;
       forth.disabled = at === pages - 1;
