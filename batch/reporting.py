@@ -57,14 +57,16 @@ def make_report(
         score: FileScorer | None = None
         signatures: list[bytes | None] = []
         for source in sources:
-            written = _written(source)
-            if written is None:
+            results = _written(source)
+            fresh = results is None
+            if results is None:
                 score = score or scorer()
-            for result in written if written is not None else _watched(score([source]) if score else iter(()), watch):
+                results = _watched(score([source]), watch)
+            for result in results:
                 collection.add(result)
                 if isinstance(result, ArticleScore):
                     signatures.append(signature(one.text for one in result.sentences if one.kind != "boilerplate"))
-                elif written is None:
+                elif fresh:
                     failed += 1
         if not len(collection) and not collection.failures:
             raise NewsgaugeError("There is no article to report on; expected files of scores, a folder that batch wrote, or articles.")
