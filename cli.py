@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from .batch.reporting import FileScorer
+    from .report.writers import Result
 
 app = typer.Typer(
     name="newsgauge",
@@ -27,6 +33,7 @@ class OutputFormat(StrEnum):
     jsonl = "jsonl"
     csv = "csv"
     parquet = "parquet"
+    html = "html"
 
 
 class ShardFormat(StrEnum):
@@ -45,6 +52,7 @@ TextColumnOption = Annotated[
     str | None,
     typer.Option("--text-column", help="The column of a table that holds the article. Default: text, body, content, article or maintext."),
 ]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the encoder. Default: one per core.")]
 IdColumnOption = Annotated[
     str | None, typer.Option("--id-column", help="The column that names the article. Default: id, uuid, url, else the row number.")
 ]
@@ -71,7 +79,7 @@ def score(
     input_format: InputFormatOption = None,
     text_column: TextColumnOption = None,
     id_column: IdColumnOption = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the encoder. Default: one per core.")] = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Label the sentences of articles and mark garbled machine translation.
 
@@ -86,6 +94,10 @@ def score(
     failed = 0
     try:
         chosen = _output_format(format, output)
+        if chosen is OutputFormat.html and output is not None:
+            load = partial(_scorer, model, threads, format=input_format, text_column=text_column, id_column=id_column)
+            _report(files, output, load, overwrite=overwrite)
+            return
         scorer = Scorer.from_folder(model, threads=threads)
         on_screen = chosen is OutputFormat.table and output is None
         with sink(chosen, output, scorer.labels, overwrite=overwrite) as write, Progress(enabled=not on_screen) as progress:
@@ -175,6 +187,27 @@ def batch(
 
 
 @app.command()
+def report(
+    scores: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files that score wrote (.jsonl .parquet), output folders of batch, or articles, which are scored.", metavar="SCORES..."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write, whole or not at all.")],
+    title: Annotated[str | None, typer.Option("--title", help="The heading of the report. Default: the name of the article.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
+    model: ModelOption = "default",
+    threads: ThreadsOption = None,
+) -> None:
+    """Make one self-contained HTML file of scores: the text of an article with its labels, or tables and plots of many.
+
+    Exit status: 0, 1 where an article could not be scored (the others are in the report), 2 for wrong usage.
+    """
+    _report(scores, output, partial(_scorer, model, threads), overwrite=overwrite, title=title)
+
+
+@app.command()
 def info(
     model: Annotated[str, typer.Argument(help="A model folder, or the name of a shipped model.", metavar="[MODEL]")] = "default",
 ) -> None:
@@ -192,6 +225,36 @@ def info(
         Console().print(model_summary(identity, manifest))
     except NewsgaugeError as error:
         _fail(str(error))
+
+
+def _scorer(
+    model: str, threads: int | None, *, format: str | None = None, text_column: str | None = None, id_column: str | None = None
+) -> FileScorer:
+    from .model.scorer import Scorer
+
+    score_files = Scorer.from_folder(model, threads=threads).score_files
+    return partial(score_files, format=format, text_column=text_column, id_column=id_column)
+
+
+def _report(sources: list[str], output: Path, scorer: Callable[[], FileScorer], *, overwrite: bool, title: str | None = None) -> None:
+    from .batch.reporting import make_report
+    from .model.errors import NewsgaugeError
+    from .model.results import InputFailure
+    from .report.progress import Progress
+
+    try:
+        with Progress() as progress:
+
+            def watch(result: Result) -> None:
+                if isinstance(result, InputFailure):
+                    typer.echo(f"newsgauge: {result.source}: {result.message}", err=True)
+                progress.advance(0 if isinstance(result, InputFailure) else len(result.sentences))
+
+            made = make_report(sources, output, scorer, title=title, overwrite=overwrite, watch=watch)
+    except NewsgaugeError as error:
+        _fail(str(error))
+    if made.failed:
+        raise typer.Exit(1)
 
 
 def _fail(message: str) -> NoReturn:
@@ -216,8 +279,8 @@ def _output_format(asked: OutputFormat | None, output: Path | None) -> OutputFor
         named = format_for(output) if output is not None else None
         terminal = output is None and sys.stdout.isatty()
         return OutputFormat(named) if named else OutputFormat.table if terminal else OutputFormat.jsonl
-    if asked is OutputFormat.parquet and output is None:
-        raise NewsgaugeError("Parquet is written to a file only; add --output FILE.")
+    if asked in (OutputFormat.parquet, OutputFormat.html) and output is None:
+        raise NewsgaugeError(f"{asked.upper()} is written to a file only; add --output FILE.")
     return asked
 
 

@@ -168,6 +168,21 @@ class Manifest:
         self._seen = np.zeros(len(self._keys), np.bool_)
 
 
+def finished(folder: Path) -> tuple[Header, list[str]]:
+    """The header of an output folder and the names of its finished shards, in order; nothing is locked or changed.
+
+    :class:`ManifestError` where there is no manifest, or a damaged one.
+    """
+    path = folder / NAME
+    try:
+        header, shards = _read(None, path)
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read ({error.strerror}); expected a folder that newsgauge batch wrote.") from error
+    if header is None:
+        raise ManifestError(f"{path} is empty; run newsgauge batch again.")
+    return header, [name for name, _ in sorted(shards.items(), key=lambda entry: (entry[1].first, entry[0]))]
+
+
 def _joined(buffers: Sequence[array[int] | bytearray], kind: np.dtype[Any]) -> npt.NDArray[Any]:
     return np.concatenate([np.empty(0, kind), *(np.frombuffer(buffer, kind) for buffer in buffers)])
 
@@ -200,14 +215,16 @@ def _record(shards: dict[str, _Shard], offset: int, name: str, inputs: Sequence[
         )
 
 
-def _read(descriptor: int, path: Path) -> tuple[Header | None, dict[str, _Shard]]:
+def _read(descriptor: int | None, path: Path) -> tuple[Header | None, dict[str, _Shard]]:
+    """What a manifest says; a line that is half written ends it, and is cut off where it is open for writing."""
     header: Header | None = None
     shards: dict[str, _Shard] = {}
     offset = 0
     with open(path, "rb") as lines:
         for line in lines:
             if not line.endswith(b"\n"):
-                os.ftruncate(descriptor, offset)
+                if descriptor is not None:
+                    os.ftruncate(descriptor, offset)
                 break
             try:
                 entry = json.loads(line)

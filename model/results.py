@@ -38,7 +38,10 @@ class Garble:
 
 @dataclass(frozen=True, slots=True)
 class SentenceScore:
-    """One sentence: ``document.text[start:end] == text``. ``label``, ``probabilities`` and ``garbled`` are None where it is not scored."""
+    """One sentence: ``document.text[start:end] == text``, in paragraph ``block`` of the document, counted from 0.
+
+    ``label``, ``probabilities`` and ``garbled`` are None where it is not scored, ``block`` where it is not known.
+    """
 
     index: int
     start: int
@@ -50,6 +53,7 @@ class SentenceScore:
     confident: bool | None = None
     probabilities: dict[str, float] | None = None
     garbled: Garble | None = None
+    block: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """One element of ``sentences`` of the output contract."""
@@ -57,6 +61,7 @@ class SentenceScore:
             "index": self.index,
             "start": self.start,
             "end": self.end,
+            "block": self.block,
             "text": self.text,
             "language": self.language,
             "kind": self.kind,

@@ -117,7 +117,7 @@ class Scorer:
             if index in alone and document.blocks[sentence.block].kind_hint == "headline":
                 kind = "headline"
             if content[position] < heads.content.threshold or (index in alone and is_breadcrumb(text)):
-                boilerplate = SentenceScore(index, sentence.start, sentence.end, text, language, "boilerplate")
+                boilerplate = SentenceScore(index, sentence.start, sentence.end, text, language, "boilerplate", block=sentence.block)
                 found.append((boilerplate, float(logits[position])))
                 continue
             probability = float(garbled[position])
@@ -135,6 +135,7 @@ class Scorer:
                 confident,
                 probabilities,
                 Garble(round(probability, 4), flag, spans, signs[position]),
+                sentence.block,
             )
             found.append((score, float(logits[position])))
         return found
@@ -176,4 +177,5 @@ def _alone_in_block(sentences: Sequence[Sentence]) -> set[int]:
 
 def _unscored(document: Document, sentence: Sentence, index: int) -> SentenceScore:
     text = document.text[sentence.start : sentence.end]
-    return SentenceScore(index, sentence.start, sentence.end, text, document.blocks[sentence.block].language, "sentence")
+    language = document.blocks[sentence.block].language
+    return SentenceScore(index, sentence.start, sentence.end, text, language, "sentence", block=sentence.block)

@@ -22,12 +22,7 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
 
     :class:`OutputError` where *path* exists (unless *overwrite*), is a folder, or cannot be written; no debris is left.
     """
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; expected the name of a file to write.")
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path} is not a regular file; expected the name of a file to write.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; choose another name or add --overwrite.")
+    check_free(path, overwrite=overwrite)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     except OSError as error:
@@ -46,6 +41,16 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         if isinstance(error, OSError):
             raise OutputError(f"{path} cannot be written ({error.strerror}); nothing was left behind.") from error
         raise
+
+
+def check_free(path: Path, *, overwrite: bool = False) -> None:
+    """:class:`OutputError` where *path* exists (unless *overwrite*), or is anything but a file."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; expected the name of a file to write.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is not a regular file; expected the name of a file to write.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; choose another name or add --overwrite.")
 
 
 def _umask() -> int:

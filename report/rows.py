@@ -8,8 +8,8 @@ from typing import Any
 from ..model.results import ArticleScore, InputFailure
 
 ARTICLE_COLUMNS = ("source", "model", "article_language", "characters", "machine_translated_probability", "machine_translated_flag")
-SENTENCE_COLUMNS = ("index", "start", "end", "text", "language", "kind", "label", "confident")
-GARBLED_COLUMNS = ("garbled_probability", "garbled_flag", "garbled_spans", "passage")
+SENTENCE_COLUMNS = ("index", "start", "end", "block", "text", "language", "kind", "label", "confident")
+GARBLED_COLUMNS = ("garbled_probability", "garbled_flag", "garbled_spans", "passage", "passage_probability")
 ERROR_COLUMNS = ("error_kind", "error_message")
 
 
@@ -40,5 +40,6 @@ def flat_rows(result: ArticleScore | InputFailure) -> Iterator[dict[str, Any]]:
             row["garbled_probability"] = sentence.garbled.probability
             row["garbled_flag"] = sentence.garbled.flag
             row["garbled_spans"] = " ".join(f"{start}-{end}" for start, end, _ in sentence.garbled.spans)
-        row["passage"] = inside.get(sentence.index)
+        row["passage"] = number = inside.get(sentence.index)
+        row["passage_probability"] = None if number is None else result.passages[number].probability
         yield row

@@ -54,8 +54,10 @@ def _table(article: ArticleScore) -> Table:
 
 def _label(sentence: SentenceScore) -> tuple[Text, Text]:
     if sentence.label is None or sentence.probabilities is None:
-        reason = sentence.kind if sentence.kind == "boilerplate" else f"not English ({sentence.language or '?'})"
-        return Text(reason, style="dim"), Text()
+        if sentence.kind == "boilerplate":
+            return Text(sentence.kind, style="dim"), Text()
+        # The language stands in the column of probabilities: with it this would be the widest label and take the text's room.
+        return Text("not English", style="dim"), Text(f"({printable(sentence.language or '?')})", style="dim")
     style = LABEL_STYLES.get(sentence.label, OTHER_LABEL_STYLE)
     unsure = "" if sentence.confident else "?"
     return Text(sentence.label + unsure, style=style), Text(f"{sentence.probabilities[sentence.label]:.2f}", style=style)
@@ -88,7 +90,7 @@ def _summary(article: ArticleScore) -> Text:
         line.append(f"{count} {label}", style=LABEL_STYLES.get(label, OTHER_LABEL_STYLE))
         line.append("  ")
     flagged = sum(1 for sentence in article.sentences if sentence.garbled and sentence.garbled.flag)
-    line.append(f"· {flagged} garbled, {len(article.passages)} passages\n")
+    line.append(f"· {flagged} garbled, {len(article.passages)} {'passage' if len(article.passages) == 1 else 'passages'}\n")
     if article.machine_translated is not None:
         probability, flag = article.machine_translated
         verdict = "garbled machine translation" if flag else "no sign of garbled machine translation"

@@ -117,7 +117,7 @@ def schema(labels: tuple[str, ...]) -> pa.Schema:
     """The Arrow schema of the flat form."""
     import pyarrow as pa
 
-    integers = {"characters", "index", "start", "end", "passage"}
+    integers = {"characters", "index", "start", "end", "block", "passage"}
     booleans = {"machine_translated_flag", "confident", "garbled_flag"}
 
     def kind(name: str) -> pa.DataType:
@@ -131,7 +131,7 @@ def schema(labels: tuple[str, ...]) -> pa.Schema:
 
 
 WRITERS: dict[str, Callable[[BinaryIO, tuple[str, ...]], Writer]] = {"jsonl": JsonLinesWriter, "csv": CsvWriter, "parquet": ParquetWriter}
-SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+SUFFIXES = {".html": "html", ".htm": "html", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
 
 def format_for(output: Path) -> str | None:

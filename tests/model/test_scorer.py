@@ -150,7 +150,7 @@ def check(article: ArticleScore, document: Document) -> None:
 
 def scores(article: ArticleScore) -> list[dict[str, Any]]:
     """What the sentences were given, without where they stand."""
-    return [{key: value for key, value in s.to_dict().items() if key not in ("index", "start", "end")} for s in article.sentences]
+    return [{key: value for key, value in s.to_dict().items() if key not in ("index", "start", "end", "block")} for s in article.sentences]
 
 
 TEXTS = st.lists(
@@ -431,7 +431,7 @@ def test_the_form_of_a_score_is_that_of_the_contract(scorer: Scorer) -> None:
     assert re.fullmatch(r"fast@[0-9a-f]{12}", article["model"])
     assert list(article["machine_translated"]) == ["probability", "flag"]
     assert tuple(article["stance"]) == LABELS
-    sentence_keys = ["index", "start", "end", "text", "language", "kind", "label", "confident", "probabilities", "garbled"]
+    sentence_keys = ["index", "start", "end", "block", "text", "language", "kind", "label", "confident", "probabilities", "garbled"]
     assert all(list(sentence) == sentence_keys for sentence in article["sentences"])
     scored = [sentence for sentence in article["sentences"] if sentence["label"] is not None]
     assert scored

@@ -156,7 +156,7 @@ def test_labels_have_colours_of_their_own(article: ArticleScore) -> None:
 
 def test_the_summary_counts_labels_garbled_sentences_and_passages(article: ArticleScore, build: Build) -> None:
     shown = printed(article)
-    assert "1 accusation  1 denial  1 evidence  1 analysis  · 2 garbled, 1 passages" in shown
+    assert "1 accusation  1 denial  1 evidence  1 analysis  · 2 garbled, 1 passage\n" in shown
     assert "verdict: garbled machine translation (probability 0.81)" in shown
     clean = printed(build("Six pumps failed.", "Two were new."))
     assert "0 accusation  0 denial  2 evidence  0 analysis  · 0 garbled, 0 passages" in clean
@@ -215,6 +215,22 @@ def test_a_folded_sentence_stays_in_its_column(build: Build) -> None:
     folded = [line for line in lines if "word" in line]
     assert len(folded) > 3
     assert all(line[:column].strip() == "" for line in folded[1:])
+
+
+def test_a_foreign_sentence_takes_no_room_from_the_text(build: Build) -> None:
+    long: dict[str, Any] = {"text": "Word " * 60, "label": "analysis", "confident": False, "probabilities": {"analysis": 1.0}}
+    shown = printed(build(long, {"text": "La jetée reste fermée.", "language": "fr"})).splitlines()
+    alone = printed(build(long)).splitlines()
+    column = shown[2].index("Word")
+    assert column <= alone[2].index("Word") + 2
+    assert any(line[column:].startswith("La jetée") for line in shown)
+
+
+def test_wide_letters_end_at_the_edge_and_begin_in_the_column(build: Build) -> None:
+    lines = [line for line in printed(build("Odd" + WIDE, "After.")).splitlines() if "大" in line or "，" in line or "潜" in line]
+    column = lines[0].index("Odd")
+    assert all(line[:column].strip() == "" and not line[column].isspace() for line in lines[1:])
+    assert all(cells(line.rstrip()) >= 78 for line in lines[:-1])
 
 
 MANIFEST: dict[str, Any] = {

@@ -136,9 +136,10 @@ def test_parquet_has_the_columns_of_csv_with_types(
     table = parquet(written("parquet", [article, other, failure], labels)).read()
     assert table.column_names == columns(labels)
     kinds = {field.name: field.type for field in table.schema}
-    assert {name for name, kind in kinds.items() if kind == pa.int64()} == {"characters", "index", "start", "end", "passage"}
+    assert {name for name, kind in kinds.items() if kind == pa.int64()} == {"characters", "index", "start", "end", "block", "passage"}
     assert {name for name, kind in kinds.items() if kind == pa.bool_()} == {"machine_translated_flag", "confident", "garbled_flag"}
     assert {name for name, kind in kinds.items() if kind == pa.float64()} == {
+        "passage_probability",
         "machine_translated_probability",
         "garbled_probability",
         *(f"probability_{label}" for label in labels),
