@@ -198,13 +198,17 @@ def report(
     title: Annotated[str | None, typer.Option("--title", help="The heading of the report. Default: the name of the article.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
     model: ModelOption = "default",
+    input_format: InputFormatOption = None,
+    text_column: TextColumnOption = None,
+    id_column: IdColumnOption = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Make one self-contained HTML file of scores: the text of an article with its labels, or tables and plots of many.
 
     Exit status: 0, 1 where an article could not be scored (the others are in the report), 2 for wrong usage.
     """
-    _report(scores, output, partial(_scorer, model, threads), overwrite=overwrite, title=title)
+    scorer = partial(_scorer, model, threads, format=input_format, text_column=text_column, id_column=id_column)
+    _report(scores, output, scorer, overwrite=overwrite, title=title)
 
 
 @app.command()

@@ -44,13 +44,15 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
 
 
 def check_free(path: Path, *, overwrite: bool = False) -> None:
-    """:class:`OutputError` where *path* exists (unless *overwrite*), or is anything but a file."""
+    """:class:`OutputError` where *path* exists (unless *overwrite*), is anything but a file, or has no folder to stand in."""
     if path.is_dir():
         raise OutputError(f"{path} is a folder; expected the name of a file to write.")
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} is not a regular file; expected the name of a file to write.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; choose another name or add --overwrite.")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}; make it, or choose another name.")
 
 
 def _umask() -> int:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..model.errors import NewsgaugeError
@@ -27,11 +28,14 @@ def missing_extra(name: str | None) -> ReportError:
 
 
 def environment() -> Environment:
-    """The templates of this package, with everything escaped that is put into them; :class:`ReportError` without Jinja2."""
+    """The templates of this package, with everything escaped that is put into them; :class:`ReportError` without the extra's libraries."""
     try:
         from jinja2 import Environment, FunctionLoader, StrictUndefined
     except ImportError as error:
         raise missing_extra(error.name) from error
+    # Plots come last, and an hour of scoring may come before them.
+    if find_spec("matplotlib") is None:
+        raise missing_extra("matplotlib")
     made = Environment(loader=FunctionLoader(_template), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.policies["json.dumps_function"] = _compact
     made.filters["percent"] = percent

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .alignment import MOST as MOST_ALIGNED_SENTENCES
 from .article import LabelView, article_view, label_views
 from .atomic import atomic_output
 from .collection import Collection
 from .folder import MOST_GROUPS, MOST_MEMBERS, Claim, Highlights, cluster_members, clusters, groups
-from .html import environment, missing_extra, page
+from .html import environment, page
 from .visible import visible
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Copies:
 def write_report(collection: Collection, copies: Copies, output: Path, *, title: str | None = None, overwrite: bool = False) -> None:
     """Write the article view of a single article, else the folder view, whole or not at all.
 
-    *copies* has an entry per article. :class:`ReportError` where Jinja2 or, for a folder, Matplotlib is missing;
+    *copies* has an entry per article. :class:`ReportError` where Jinja2 or Matplotlib is missing;
     :class:`OutputError` where *output* cannot be written.
     """
     made = environment()
@@ -55,11 +56,9 @@ def write_report(collection: Collection, copies: Copies, output: Path, *, title:
 
 
 def _folder(made: Environment, collection: Collection, copies: Copies, labels: dict[str, LabelView]) -> dict[str, Any]:
-    try:
-        from .plots import MOST_BARS, plot_distributions, plot_groups
-    except ImportError as error:
-        raise missing_extra(error.name) from error
     from markupsafe import Markup
+
+    from .plots import MOST_BARS, plot_distributions, plot_groups
 
     highlights = Highlights()
     for number, article in enumerate(collection):
@@ -97,6 +96,8 @@ def _folder(made: Environment, collection: Collection, copies: Copies, labels: d
         "clusters": found,
         "clusters_in_all": len(members),
         "most_members": MOST_MEMBERS,
+        "aligned": len(paired) // 2,
+        "most_aligned": MOST_ALIGNED_SENTENCES,
         "outlets": [
             (visible(group.name), group, [(view, group.stance[label]) for label, view in named]) for group in outlets[:MOST_GROUPS]
         ],

@@ -115,7 +115,7 @@ def test_permissions_are_those_of_any_new_file(tmp_path: Path, mask: int, mode: 
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="No such file") as refused, atomic_output(tmp_path / "none" / "out"):
+    with pytest.raises(OutputError, match="there is no folder") as refused, atomic_output(tmp_path / "none" / "out"):
         pytest.fail("the block was entered")
     assert str(tmp_path / "none") in str(refused.value)
     assert list(tmp_path.iterdir()) == []

@@ -173,6 +173,13 @@ def test_a_retelling_is_aligned_with_its_original(build: Build, tmp_path: Path) 
     assert [row[10:12] for row in page.data["articles"]] == [[1, "first"], [1, "retelling"]]
 
 
+def test_what_is_left_unaligned_is_stated(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    articles = [build("Nobody was charged so far.", source=f"{name}.txt") for name in ("one", "two")]
+    monkeypatch.setattr("newsgauge.report.folder.MOST_ALIGNED", 0)
+    page = made(tmp_path / "x.html", articles, Copies([0, 0], [-1, 0]))
+    assert "0 of 1 retellings are aligned. Of a long article the first 400 sentences are." in page.text
+
+
 def test_five_thousand_articles_make_a_page_of_a_few_megabytes(build: Build, tmp_path: Path) -> None:
     sentences = [f"The ministry said on day {n} that the bridge was safe and that nobody had been warned of it." for n in range(12)]
     article = build(*sentences)
