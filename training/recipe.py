@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import math
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..model.windows import WindowShape
+from .card import without_nan
 from .precision import PRECISIONS, native_precision
 
 if TYPE_CHECKING:
@@ -213,15 +213,6 @@ def versions() -> dict[str, str]:
     """The versions of the libraries that shape a model."""
     names = ("torch", "transformers", "scikit-learn", "onnxruntime", "tokenizers", "numpy")
     return {"newsgauge": __version__, **{name: metadata.version(name) for name in names}}
-
-
-def without_nan(value: Any) -> Any:
-    """*value* with None for every NaN: JSON knows none."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 if __name__ == "__main__":
