@@ -139,7 +139,8 @@ def choose(
 ) -> Adapted:
     """Adapt with the pull of the least cross-entropy on held-out groups of *new*.
 
-    Where *keep*, the old head stays unless that is better by a standard error (Breiman et al. 1984). Cross-entropy is chosen by rather than macro-F1: on a hundred rows it is far less a matter of luck.
+    Where *keep*, the old head stays unless that is better by a standard error (Breiman et al. 1984). Cross-entropy and not
+    macro-F1 decides: on a hundred rows it is far less a matter of luck.
     """
     parts = folds(new.targets, owners, seed=seed, most=INNER_FOLDS)
     fits = [joined(new[train], guard) for train, _ in parts]

@@ -192,7 +192,8 @@ def compared(one: Judged, other: Judged | None, rows: Sequence[LabelledRow], own
         known = _garbled_truth(one, rows)
         comparisons.append(compare_scores(known, one.garbled, other.garbled, [owners[i] for i in one.quality_rows]))
         names = ("clean", "garbled")
-        flags = zip(one.quality_rows, known, one.garbled >= one.threshold, other.garbled >= other.threshold, strict=True)
+        here_flags, there_flags = (judged.garbled >= judged.threshold for judged in (one, other))
+        flags = zip(one.quality_rows, known.tolist(), here_flags.tolist(), there_flags.tolist(), strict=True)
         differing += [
             Differing(rows[i].where, rows[i].text, names[label], names[here], names[there])
             for i, label, here, there in flags
