@@ -10,6 +10,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from .cli_training import evaluate, suggest, train
+from .console import ModelOption, fail
+
 app = typer.Typer(
     name="newsgauge",
     help="Label every sentence of a news article accusation, denial, evidence or analysis, and find garbled machine-translated English.",
@@ -36,7 +39,6 @@ class ShardFormat(StrEnum):
     jsonl = "jsonl"
 
 
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="A model folder, or the name of a shipped model.", metavar="MODEL")]
 InputFormatOption = Annotated[
     str | None,
     typer.Option("--input-format", help="Read every input as text, markdown, html, jsonl, csv, tsv or parquet, whatever its name."),
@@ -96,7 +98,7 @@ def score(
                 write(result)
                 progress.advance(0 if isinstance(result, InputFailure) else len(result.sentences))
     except NewsgaugeError as error:
-        _fail(str(error))
+        fail(str(error))
     if failed:
         raise typer.Exit(1)
 
@@ -160,7 +162,7 @@ def batch(
         with BatchProgress(enabled=not quiet) as progress, interruptible(_stopping) as stop:
             report = run(plan, scoring, engine, stop=stop, watch=progress.update)
     except NewsgaugeError as error:
-        _fail(str(error))
+        fail(str(error))
     except KeyboardInterrupt:
         _stopped()
     if report.totals is None:
@@ -191,12 +193,12 @@ def info(
         verify(folder, manifest)
         Console().print(model_summary(identity, manifest))
     except NewsgaugeError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"newsgauge: {message}", err=True)
-    raise typer.Exit(2)
+app.command()(train)
+app.command()(evaluate)
+app.command()(suggest)
 
 
 def _stopping() -> None:

@@ -43,7 +43,7 @@ def card(name: str, about: Mapping[str, Any], labels: Sequence[str], *, command:
     confusion = table(["truth ↓, said →", *labels], [[label, *map(str, stance["confusion"][i])] for i, label in enumerate(labels)])
     return f"""# newsgauge model `{name}`
 
-Labels every sentence of an English news article **accusation, denial, evidence or analysis**, tells article from boilerplate, and
+Labels every sentence of an English news article **{", ".join(labels[:-1])} or {labels[-1]}**, tells article from boilerplate, and
 scores garbled machine translation by sentence, word, passage and article. The labels are defined in the project's annotation
 guide (`docs/annotation.md`).
 

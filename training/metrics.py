@@ -51,9 +51,9 @@ def stance_report(probabilities: Array, truth: Sequence[str], secondary: Sequenc
     )
 
 
-def rows_report(probabilities: Array, rows: Sequence[Row]) -> StanceReport:
+def rows_report(probabilities: Array, rows: Sequence[Row], labels: Sequence[str] = STANCE_LABELS) -> StanceReport:
     """:func:`stance_report` for labelled *rows*. *Shape* of ``probabilities``: (rows, labels)."""
-    return stance_report(probabilities, [str(row.stance) for row in rows], [row.secondary for row in rows], STANCE_LABELS)
+    return stance_report(probabilities, [str(row.stance) for row in rows], [row.secondary for row in rows], labels)
 
 
 def macro_f1_interval(

@@ -111,26 +111,33 @@ def retrained_card(name: str, about: dict[str, Any], found: Retrained, plots: Se
         garbled = figures.garbled
         told = f"Garbled, {garbled.rows:,} sentences: **AUROC {garbled.auroc:.3f}** ({garbled.interval[0]:.3f}–{garbled.interval[1]:.3f})"
         lines += [f"{told}; at the threshold {garbled.recall:.1%} are found at {garbled.false_flags:.1%} false flags.", ""]
-    for one in found.evaluation.comparisons:
-        told = f"{one.one:.3f} against {one.other:.3f}, a difference of {100 * one.difference:+.1f} points"
-        lines += [f"{one.figure} beside the old model: {told} ({100 * one.low:+.1f} to {100 * one.high:+.1f}): **{one.verdict}**.", ""]
-    if found.elsewhere is not None:
-        lines += [f"On held-out starter articles: macro-F1 {found.elsewhere[1]:.3f}; the old model had {found.elsewhere[0]:.3f}.", ""]
+    lines += comparison_lines(found)
     lines += [f"![{path.stem.replace('_', ' ')}]({path.name})" for path in plots]
     lines += [
         "",
         "## What not to use it for",
         "",
-        "It labels what a sentence does to the record, not whether the sentence is true; a high machine-translation probability is a reason to read,",
-        "not proof. It is measured on the kind of text that it was given, and on nothing else.",
+        "It labels what a sentence does to the record, not whether the sentence is true; a high machine-translation probability is",
+        "a reason to read, not proof. It is measured on the kind of text that it was given, and on nothing else.",
         "",
         "## Licence",
         "",
-        "The encoder's weights are Apache-2.0, the starter articles CC0. The labelled rows are not contained here; whether heads made from them may be",
-        "passed on is for whoever owns them to say.",
+        "The encoder's weights are Apache-2.0, the starter articles CC0. The labelled rows are not contained here; whether heads made",
+        "from them may be passed on is for whoever owns them to say.",
         "",
     ]
     return "\n".join(lines)
+
+
+def comparison_lines(found: Retrained) -> list[str]:
+    """What a card says of a model beside the one that it came from."""
+    lines = []
+    for one in found.evaluation.comparisons:
+        told = f"{one.one:.3f} against {one.other:.3f}, a difference of {100 * one.difference:+.1f} points"
+        lines += [f"{one.figure} beside the old model: {told} ({100 * one.low:+.1f} to {100 * one.high:+.1f}): **{one.verdict}**.", ""]
+    if found.elsewhere is not None:
+        lines += [f"On held-out starter articles: macro-F1 {found.elsewhere[1]:.3f}; the old model had {found.elsewhere[0]:.3f}.", ""]
+    return lines
 
 
 def _told(pull: float | None) -> str:

@@ -184,14 +184,15 @@ def _described(judged: Judged, stance_at: Sequence[int], quality_at: Sequence[in
 def _elsewhere(encoder: Encoder, starter: Starter, old: StanceHead, new: StanceHead) -> tuple[float, float] | None:
     if set(old.labels) != set(STANCE_LABELS) or set(new.labels) != set(STANCE_LABELS) or not starter.elsewhere:
         return None
+    return macro_f1_elsewhere(encoder, starter, old), macro_f1_elsewhere(encoder, starter, new)
+
+
+def macro_f1_elsewhere(encoder: Encoder, starter: Starter, head: StanceHead) -> float:
+    """Macro-F1 of a head on the starter articles that trained no shipped model."""
     rows, vectors = labelled(embed(encoder, starter.elsewhere))
-    truth = [str(row.stance) for row in rows]
-    scores = []
-    for head in (old, new):
-        said = [head.labels[best] for best in head.probabilities(vectors).argmax(1)]
-        table = confusion_by_group(truth, said, ["all"] * len(rows), STANCE_LABELS)
-        scores.append(float(macro_f1_of(table, table.sum((0, 2)) > 0)[0]))
-    return scores[0], scores[1]
+    said = [head.labels[best] for best in head.probabilities(vectors).argmax(1)]
+    tables = confusion_by_group([str(row.stance) for row in rows], said, ["all"] * len(rows), head.labels)
+    return float(macro_f1_of(tables, tables.sum((0, 2)) > 0)[0])
 
 
 def _notes(evaluation: Evaluation, bundle: Bundle, labels: Sequence[str], pulls: dict[str, float | None]) -> list[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..model.errors import NewsgaugeError
 from .corpora import held_out
+from .labels import LabelledRow
 from .rows import LabelledDocument, seed_documents, twin_documents, unusual_documents
 
 DEV_SHARE = 0.2
@@ -59,12 +60,20 @@ def load_starter(folder: Path, *, seed: int) -> Starter:
     )
 
 
+def held_out_rows(folder: Path) -> list[LabelledRow]:
+    """The sentences of the starter articles in *folder* that trained no shipped model, to measure on."""
+    articles = load_starter(folder, seed=0).elsewhere
+    return [
+        LabelledRow(row.text, row.origin, row.stance, row.secondary, headline=document.headline, document=document.name, position=place)
+        for document in articles
+        for place, row in enumerate(document.rows)
+    ]
+
+
 def _of(articles: Sequence[LabelledDocument], twins: Sequence[LabelledDocument]) -> list[LabelledDocument]:
     names = {document.name for document in articles}
     return [twin for twin in twins if twin.name in names]
 
 
 def _sampled(document: LabelledDocument, rng: random.Random) -> LabelledDocument:
-    from dataclasses import replace
-
     return replace(document, rows=tuple(rng.sample(document.rows, min(UNUSUAL, len(document.rows)))))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from ..batch.walk import Found, Selection, walk
 from ..model.results import ArticleScore, InputFailure
+from ..model.scorer import Scorer
 from .split import near_duplicates
 
 SHORTEST = 20
@@ -33,6 +36,16 @@ class Suggestion:
     predicted: str
     probabilities: dict[str, float]
     uncertainty: float
+
+
+def articles_of(folder: str, scorer: Scorer, *, output: Path, watch: Callable[[int, int], None]) -> Iterator[ArticleScore | InputFailure]:
+    """The scores of every article under *folder*, *output* left out; *watch* is told how many files of how many are done."""
+    listed = list(walk(folder, Selection()))
+    found = [one.path for one in listed if isinstance(one, Found) and Path(one.path).resolve() != output.resolve()]
+    yield from (one for one in listed if isinstance(one, InputFailure))
+    for done, path in enumerate(found):
+        watch(done, len(found))
+        yield from scorer.score_files([path])
 
 
 def candidates(article: ArticleScore) -> list[Suggestion]:
@@ -63,7 +76,7 @@ def candidates(article: ArticleScore) -> list[Suggestion]:
     return found
 
 
-def suggest(
+def suggest_from(
     articles: Iterable[ArticleScore | InputFailure],
     count: int,
     labels: Sequence[str],
