@@ -136,9 +136,8 @@ def _tell(found: Retrained, output: Path, report: Path | None) -> None:
     typer.echo(f"measured on {found.held_out}")
     if found.elsewhere is not None:
         before, after = found.elsewhere
-        typer.echo(
-            f"elsewhere (held-out starter articles): macro-F1 {after:.3f}, before {before:.3f} ({100 * (after - before):+.1f} points)"
-        )
+        change = f"{100 * (after - before):+.1f} points"
+        typer.echo(f"elsewhere (held-out starter articles): macro-F1 {after:.3f}, before {before:.3f} ({change})")
     for note in found.notes:
         typer.echo(note)
     typer.echo(f"wrote {output}")

@@ -73,7 +73,7 @@ def _classes(figures: Figures) -> Table:
     for i, (label, f1) in enumerate(report.f1.items()):
         counts = [Text(str(count), style="bold" if i == j else "") for j, count in enumerate(report.confusion[i])]
         scores = (report.precision[label], report.recall[label], f1)
-        table.add_row(Text(printable(label), style=LABEL_STYLES.get(label, OTHER_LABEL_STYLE)), *counts, *(f"{s:.3f}" for s in scores))
+        table.add_row(Text(printable(label), style=LABEL_STYLES.get(label, OTHER_LABEL_STYLE)), *counts, *(f"{s:.2f}" for s in scores))
     return table
 
 

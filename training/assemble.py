@@ -50,7 +50,8 @@ def assemble(
     """Fit and measure every head with the encoder that ships.
 
     *trained*: the heads that were trained with the encoder, by task; each ships where it is the better one on dev.
-    *labels*: those of the stance head. *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict keep plain settings.
+    *labels*: those of the stance head.
+    *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict keep plain settings.
     """
     sample = random.Random(seed).sample(corpora.stance, min(len(corpora.stance), REFIT_DOCUMENTS))
     train = embed(encoder, sample + corpora.seeds + corpora.twins + corpora.round_trips)

@@ -65,7 +65,7 @@ def disputed(rows: Sequence[LabelledRow], labels: Sequence[str], targets: Ints, 
     rival = reached.argmax(1)
     doubted = known & (reached.max(1) > own) & (own < usual[targets]) & (rival != targets)
     found = []
-    for i in sorted(np.flatnonzero(doubted), key=lambda i: own[i]):
+    for i in sorted(np.flatnonzero(doubted).tolist(), key=lambda i: float(own[i])):
         row = rows[i]
         if labels[rival[i]] != row.secondary:
             found.append(Finding(DISPUTED, row.where, labels[targets[i]], row.text, labels[rival[i]], confidence=round(float(own[i]), 4)))

@@ -67,7 +67,8 @@ def refuse_unknown(config: Any) -> None:
     kind, activation = config.model_type, getattr(config, "hidden_act", None)
     if kind not in LAYERS or activation != "gelu":
         raise ValueError(
-            f"An encoder of type {kind} with {activation} cannot be exported; expected one of {', '.join(LAYERS)} with gelu. Choose another base."
+            f"An encoder of type {kind} with {activation} cannot be exported; expected one of {', '.join(LAYERS)} with gelu."
+            " Choose another base."
         )
 
 

@@ -28,7 +28,8 @@ def write_csv(suggestions: Sequence[Suggestion], labels: Sequence[str], model: s
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
     for one in suggestions:
-        writer.writerow({"text": one.text, "label": "", "predicted": one.predicted, "uncertainty": one.uncertainty, **_place(one)})
+        row: dict[str, Any] = {"text": one.text, "label": "", "predicted": one.predicted, "uncertainty": one.uncertainty}
+        writer.writerow({**row, **_place(one)})
     text.detach()
 
 

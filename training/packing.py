@@ -48,7 +48,7 @@ def pack(folder: Path, bundle: Bundle, found: Retrained, rows: Sequence[Labelled
         "seed": run.choices.seed,
         "command": run.command,
     }
-    about = without_nan({"training": training, "quality": _quality(bundle, found), "versions": versions()})
+    about: dict[str, Any] = without_nan({"training": training, "quality": _quality(bundle, found), "versions": versions()})
     with TemporaryDirectory() as scratch:
         plots = write_plots(found.judged, found.measured, found.heads.stance.confident_from, Path(scratch))
         files = {name: source / name for part in ("file", "tokenizer") if (name := entry.get(part))}

@@ -60,10 +60,17 @@ def train_encoder(job: Job, tuning: Tuning, *, quiet: bool = False) -> Retrained
     corpora = mixture(train, measured, job.seeds or shipped_seeds(), labels, only_mine=job.only_mine)
     run = tuning.run or job.output.with_name(f"{job.output.name}.run")
     window = bundle.manifest["encoder"].get("window", asdict(WindowShape()))["tokens"]
-    options = recipe.parser().parse_args(
-        ["--base", base, "--run", str(run), "--output", str(run / "model"), "--overwrite", "--seeds", str(job.seeds or shipped_seeds())]
-        + ["--epochs", str(tuning.epochs), "--learning-rate", str(tuning.learning_rate), "--seed", str(job.seed), "--window", str(window)]
-    )
+    settings = {
+        "base": base,
+        "run": run,
+        "output": run / "model",
+        "seeds": job.seeds or shipped_seeds(),
+        "epochs": tuning.epochs,
+        "learning-rate": tuning.learning_rate,
+        "seed": job.seed,
+        "window": window,
+    }
+    options = recipe.parser().parse_args(["--overwrite", *(f"--{name}={value}" for name, value in settings.items())])
     told = f"{command_of(job)} --finetune --base {Path(base).name} --epochs {tuning.epochs} --learning-rate {tuning.learning_rate}"
     if not quiet:
         logging.basicConfig(format="newsgauge: %(message)s")
