@@ -79,7 +79,7 @@ def _text(path: str, data: bytes) -> str:
     odd, fine = 0, False
     for number, line in enumerate(data.split(b"\n"), 1):
         try:
-            fine = fine or not line.decode("utf-8").isascii()
+            fine = not line.decode("utf-8").isascii() or fine
         except UnicodeDecodeError:
             odd = odd or number
     if fine:
