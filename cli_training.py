@@ -64,7 +64,7 @@ def train(
     ] = None,
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
-    finetune: Annotated[bool, typer.Option("--finetune", help="Train the encoder as well; needs the extra [train] and hours.")] = False,
+    finetune: Annotated[bool, typer.Option("--finetune", help="Train the encoder as well; needs the extra train, and hours.")] = False,
     base: Annotated[
         str | None,
         typer.Option("--base", help="With --finetune: a model folder, a folder of transformers or a hub id. Default: the model's encoder."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,16 @@ def plot_precision_recall(curves: Sequence[tuple[str, npt.NDArray[np.float64], n
             axes.plot(recall, precision, label=name)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axes.legend(loc="lower left", frameon=False)
+    _write(figure, path)
+
+
+def plot_curves(curves: Mapping[str, Sequence[tuple[float, float]]], xlabel: str, ylabel: str, path: Path) -> None:
+    """A line for each name through its (x, y) points; x counts rows, on a logarithmic axis."""
+    figure, axes = _square()
+    for name, points in curves.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=name)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
+    axes.legend(frameon=False)
     _write(figure, path)
 
 

@@ -15,14 +15,14 @@ pytest.importorskip("joblib")
 pytest.importorskip("matplotlib")
 
 from newsgauge.model.bundle import Bundle, load
-from newsgauge.model.errors import NewsgaugeError
+from newsgauge.model.errors import MissingExtraError, NewsgaugeError
 from newsgauge.model.heads import LinearHead
 from newsgauge.model.stance import StanceHead
 from newsgauge.training.adapt import Examples, adapt
 from newsgauge.training.cache import CachedEncoder, encoder_identity
 from newsgauge.training.embed import embed
 from newsgauge.training.evaluate import as_json, evaluate, write_plots
-from newsgauge.training.job import Job, train_heads
+from newsgauge.training.job import Job, need, train_heads
 from newsgauge.training.labels import LabelledRow
 from newsgauge.training.retrain import Choices, Retrained, retrain
 from newsgauge.training.rows import STANCE_LABELS, LabelledDocument, seed_documents
@@ -203,3 +203,8 @@ def test_nothing_is_left_behind_by_a_refused_job(small_model: Path, tmp_path: Pa
         train_heads(Job([str(labels)], tmp_path / "out", model=str(small_model)))
     with pytest.raises(NewsgaugeError, match="no model folder"):
         train_heads(Job([str(labels)], tmp_path / "out", model=str(small_model), overwrite=True))
+
+
+def test_a_missing_library_is_told_with_the_extra_that_holds_it() -> None:
+    with pytest.raises(MissingExtraError, match=r"no_such_library.*pip install 'newsgauge\[heads\]'"):
+        need("heads", ["json", "no_such_library"])
