@@ -37,7 +37,7 @@ from newsgauge.training.refit import Plan, refit_stance
 from newsgauge.training.rows import STANCE_LABELS, seed_documents
 from newsgauge.training.split import groups
 
-KINDS = "op-ed,editorial,explainer,feature,fact-check"
+KINDS = "science,tech,sports,business,trade,health,disaster,education,culture,local"
 
 
 def frozen(base: str, folder: Path) -> OnnxEncoder:
