@@ -25,11 +25,11 @@ def write_json_lines(suggestions: Sequence[Suggestion], labels: Sequence[str], m
 def write_csv(suggestions: Sequence[Suggestion], labels: Sequence[str], model: str, stream: BinaryIO) -> None:
     """A row each in UTF-8, with the mark that spreadsheets know it by; whoever labels fills in ``label``."""
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", write_through=True)
-    writer: csv.DictWriter[str] = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
     for one in suggestions:
-        row: dict[str, Any] = {"text": one.text, "label": "", "predicted": one.predicted, "uncertainty": one.uncertainty}
-        writer.writerow({**row, **_place(one)})
+        row = {"text": one.text, "label": "", "predicted": one.predicted, "uncertainty": one.uncertainty, **_place(one)}
+        writer.writerow([row[name] for name in COLUMNS])
     text.detach()
 
 
