@@ -53,7 +53,10 @@ def frozen(base: str, folder: Path) -> OnnxEncoder:
 def starter_rows(seeds: Path) -> list[tuple[str, LabelledRow]]:
     """(kind, row) of every sentence of the starter articles."""
     return [
-        (one.tags["genre"], LabelledRow(row.text, row.origin, row.stance, row.secondary, document=one.name, position=i))
+        (
+            one.tags["genre"],
+            LabelledRow(row.text, row.origin, row.stance, row.secondary, headline=one.headline, document=one.name, position=i),
+        )
         for one in seed_documents(seeds)
         for i, row in enumerate(one.rows)
     ]

@@ -28,7 +28,7 @@ def write_csv(suggestions: Sequence[Suggestion], labels: Sequence[str], model: s
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for one in suggestions:
-        row = {"text": one.text, "label": "", "predicted": one.predicted, "uncertainty": one.uncertainty, **_place(one)}
+        row: dict[str, Any] = {"text": one.text, "label": "", "predicted": one.predicted, "uncertainty": one.uncertainty, **_place(one)}
         writer.writerow([row[name] for name in COLUMNS])
     text.detach()
 
