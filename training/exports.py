@@ -39,7 +39,8 @@ def write_label_studio(suggestions: Sequence[Suggestion], labels: Sequence[str],
     for one in suggestions:
         choice = {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": [one.predicted]}}
         prediction = {"model_version": model, "score": one.probabilities[one.predicted], "result": [choice]}
-        tasks.append({"data": {"text": one.text, **_place(one)}, "predictions": [prediction]})
+        data: dict[str, Any] = {"text": one.text}
+        tasks.append({"data": data | _place(one), "predictions": [prediction]})
     stream.write(json.dumps(tasks, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
