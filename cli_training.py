@@ -115,6 +115,8 @@ def train(
                 found = train_heads(job, watch=progress.update)
     except NewsgaugeError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename} cannot be read or written ({error.strerror}); check the folder and its permissions.")
     except KeyboardInterrupt:
         typer.echo("newsgauge: stopped; nothing was written" + ("; the same command goes on from here" if finetune else ""), err=True)
         raise typer.Exit(130) from None
@@ -180,6 +182,8 @@ def evaluate(
             library.write_plots(judged, rows, one.heads.stance.confident_from, plots)
     except NewsgaugeError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename} cannot be read or written ({error.strerror}); check the folder and its permissions.")
     if format is EvaluationFormat.json:
         typer.echo(json.dumps(library.as_json(found), indent=1, ensure_ascii=False))
     else:
@@ -224,6 +228,8 @@ def suggest(
             writer(found, scorer.labels, scorer.model, stream)
     except NewsgaugeError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename} cannot be read or written ({error.strerror}); check the folder and its permissions.")
     for failure in failures:
         typer.echo(f"newsgauge: {failure.source}: {failure.message}", err=True)
     if len(found) < count:

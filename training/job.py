@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,9 +56,12 @@ def command_of(job: Job) -> str:
 
 
 def refuse_existing(output: Path, *, overwrite: bool) -> None:
-    """:class:`BundleError` where the model folder is there, before anything is spent on training."""
+    """:class:`BundleError` where the model folder is there or cannot be, before anything is spent on training."""
     if output.exists() and not overwrite:
         raise BundleError(f"{output} exists; choose another folder, or add --overwrite to replace it.")
+    parent = next(folder for folder in output.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise BundleError(f"{output} cannot be written: {parent} is no folder that you may write to; choose another one.")
     if output.exists() and not (output / "manifest.json").is_file():
         raise BundleError(f"{output} exists and is no model folder; choose another folder: it is not overwritten.")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -89,11 +88,3 @@ def rounds(targets: Ints, owners: Sequence[str], *, seed: int) -> list[tuple[Int
     """How rows are held out: each once under :data:`CROSS_VALIDATED` rows, else a fifth of the groups for good."""
     found = folds(targets, owners, seed=seed)
     return found if len(targets) < CROSS_VALIDATED else found[:1]
-
-
-def documents_by_name(owners: Sequence[str]) -> dict[str, list[int]]:
-    """The rows of each group, groups in order of appearance."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for i, owner in enumerate(owners):
-        found[owner].append(i)
-    return dict(found)
