@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from .cli_training import evaluate, suggest, train
+from .console import ModelOption, fail
+
 if TYPE_CHECKING:
     from .batch.reporting import FileScorer
     from .report.writers import Result
@@ -43,7 +46,6 @@ class ShardFormat(StrEnum):
     jsonl = "jsonl"
 
 
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="A model folder, or the name of a shipped model.", metavar="MODEL")]
 InputFormatOption = Annotated[
     str | None,
     typer.Option("--input-format", help="Read every input as text, markdown, html, jsonl, csv, tsv or parquet, whatever its name."),
@@ -108,7 +110,7 @@ def score(
                 write(result)
                 progress.advance(0 if isinstance(result, InputFailure) else len(result.sentences))
     except NewsgaugeError as error:
-        _fail(str(error))
+        fail(str(error))
     if failed:
         raise typer.Exit(1)
 
@@ -172,7 +174,7 @@ def batch(
         with BatchProgress(enabled=not quiet) as progress, interruptible(_stopping) as stop:
             report = run(plan, scoring, engine, stop=stop, watch=progress.update)
     except NewsgaugeError as error:
-        _fail(str(error))
+        fail(str(error))
     except KeyboardInterrupt:
         _stopped()
     if report.totals is None:
@@ -228,7 +230,12 @@ def info(
         verify(folder, manifest)
         Console().print(model_summary(identity, manifest))
     except NewsgaugeError as error:
-        _fail(str(error))
+        fail(str(error))
+
+
+app.command()(train)
+app.command()(evaluate)
+app.command()(suggest)
 
 
 def _scorer(
@@ -256,14 +263,9 @@ def _report(sources: list[str], output: Path, scorer: Callable[[], FileScorer], 
 
             made = make_report(sources, output, scorer, title=title, overwrite=overwrite, watch=watch)
     except NewsgaugeError as error:
-        _fail(str(error))
+        fail(str(error))
     if made.failed:
         raise typer.Exit(1)
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"newsgauge: {message}", err=True)
-    raise typer.Exit(2)
 
 
 def _stopping() -> None:

@@ -46,6 +46,43 @@ class Progress:
         self._display.update(f"{self._articles:,} articles, {self._sentences:,} sentences, {self._sentences / elapsed:,.0f} a second")
 
 
+class CountProgress:
+    """Counts towards a known total, with the time left: a bar on a terminal, elsewhere a line every :data:`LINE_SECONDS`."""
+
+    def __init__(self, what: str, *, enabled: bool = True) -> None:
+        self._what = what
+        self._enabled = enabled
+        self._began = self._told = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> CountProgress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def update(self, done: int, total: int) -> None:
+        """So many of *total* are done."""
+        now = time.monotonic()
+        if not self._enabled or now - self._began < PATIENCE_SECONDS:
+            return
+        left = round((now - self._began) * max(0, total - done) / max(1, done))
+        told = f"{self._what}: {done:,} of {total:,}, {left // 60}:{left % 60:02} left"
+        if sys.stderr.isatty():
+            if self._bar is None:
+                from rich.console import Console
+                from rich.status import Status
+
+                self._bar = Status("", console=Console(stderr=True))
+                self._bar.start()
+            self._bar.update(told)
+        elif now - self._told >= LINE_SECONDS:
+            self._told = now
+            sys.stderr.write(f"newsgauge: {told}\n")
+            sys.stderr.flush()
+
+
 @dataclass(slots=True)
 class Tally:
     """How far a batch run is: ``articles`` are done, of which ``failures`` failed; ``known`` were done before.

@@ -111,13 +111,18 @@ def model_summary(identity: str, manifest: Mapping[str, Any]) -> Table:
     add("model", identity)
     add("labels", ", ".join(manifest["labels"]))
     add("encoder", f"{encoder.get('base', 'unknown base')}, {encoder['kind']}, embeddings of width {encoder['width']}")
+    if "from" in training:
+        add("retrained from", training["from"])
     if "rows" in training:
         add("training rows", ", ".join(f"{count:,} {name}" for name, count in training["rows"].items() if not name.endswith("_dev")))
     if "stance" in quality:
         stance = quality["stance"]
         told = f"macro-F1 {stance['macro_f1']:.3f}, accuracy {stance['accuracy']:.3f}, calibration error {stance['calibration_error']:.3f}"
-        add("labels on dev", f"{told} ({stance['rows']:,} sentences)")
+        add("labels on held-out rows" if "from" in training else "labels on dev", f"{told} ({stance['rows']:,} sentences)")
         add("F1 by label", ", ".join(f"{label} {value:.3f}" for label, value in stance["f1"].items()))
+    for one in quality.get("comparisons", ()):
+        points = f"{100 * one['difference']:+.1f} points ({100 * one['low']:+.1f} to {100 * one['high']:+.1f})"
+        add("beside the old model", f"{one['verdict']}: {one['figure']} {points}")
     for name, title in _GARBLED_FIGURES.items():
         value = quality.get("garbled", {}).get(name)
         if value is not None:

@@ -26,10 +26,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_rooms_and_the_model_and_no_more(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     models = [f"models/{name}/encoder.onnx" for name in ("default", "fast")]
-    code = ("cli.py", "py.typed", "model/scorer.py", "report/templates/report.js")
-    assert {f"newsgauge/{wanted}" for wanted in (*code, *models)} <= set(names)
+    wanted = ("cli.py", "py.typed", "model/scorer.py", "report/templates/report.js", "seeds/s1.jsonl", "seeds/garbled/r1.jsonl", *models)
+    assert {f"newsgauge/{name}" for name in wanted} <= set(names)
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"newsgauge"}
-    assert not [name for name in names if name.startswith(("newsgauge/tests", "newsgauge/seeds", "newsgauge/build"))]
+    assert not [name for name in names if name.startswith(("newsgauge/tests", "newsgauge/seeds/articles", "newsgauge/build"))]
     assert wheel.stat().st_size < 100e6
 
 

@@ -20,6 +20,7 @@ from .embed import Embedded, embed, labelled
 from .garbled import fit_documents, fit_sentences
 from .heads import BinaryRows, fit_binary, fit_stance
 from .metrics import auroc, rows_report, threshold_at_false_flags
+from .rows import STANCE_LABELS
 
 LOST_SENTENCES = 0.005
 # Refitted heads are candidates beside those trained with the encoder; so many articles are enough to compare them.
@@ -37,26 +38,37 @@ class Assembled:
     dev: Embedded
 
 
-def assemble(encoder: Encoder, corpora: Corpora, *, trained: Mapping[str, LinearHead], folder: Path | None, seed: int) -> Assembled:
+def assemble(
+    encoder: Encoder,
+    corpora: Corpora,
+    *,
+    trained: Mapping[str, LinearHead],
+    folder: Path | None,
+    seed: int,
+    labels: Sequence[str] = STANCE_LABELS,
+) -> Assembled:
     """Fit and measure every head with the encoder that ships.
 
     *trained*: the heads that were trained with the encoder, by task; each ships where it is the better one on dev.
+    *labels*: those of the stance head.
     *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict keep plain settings.
     """
     sample = random.Random(seed).sample(corpora.stance, min(len(corpora.stance), REFIT_DOCUMENTS))
     train = embed(encoder, sample + corpora.seeds + corpora.twins + corpora.round_trips)
     dev = embed(encoder, corpora.stance_dev or corpora.seeds_dev)
-    fitted = fit_stance(train, dev, trained=trained.get("stance"))
+    fitted = fit_stance(train, dev, trained=trained.get("stance"), labels=labels)
     rows, vectors = labelled(dev)
     content, content_quality = fit_content(encoder, corpora, train, dev)
-    garble, garbled_quality = fit_sentences(encoder, corpora, train, dev, trained=trained, seed=seed)
+    # Rows that a newsroom labelled for stance do not say whether they are clean English; starter articles are.
+    news_dev = dev if any(row.garbled is not None for row in dev.rows) else embed(encoder, corpora.seeds_dev)
+    garble, garbled_quality = fit_sentences(encoder, corpora, train, news_dev, trained=trained, seed=seed)
     if folder is not None:
         garble, documents_quality = fit_documents(encoder, corpora, garble, folder, seed=seed)
         garbled_quality |= documents_quality
     return Assembled(
         Heads(fitted.head, garble, content),
         {
-            "stance": asdict(rows_report(fitted.head.probabilities(vectors).astype(np.float64), rows)),
+            "stance": asdict(rows_report(fitted.head.probabilities(vectors).astype(np.float64), rows, labels)),
             "stance_head": fitted.origin,
             "confident": {"coverage": fitted.coverage, "accuracy": fitted.accuracy_when_confident},
             "garbled": garbled_quality,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines.extend("| " + " | ".join(row) + " |" for row in rows)
     return "\n".join(lines)
+
+
+def without_nan(value: Any) -> Any:
+    """*value* with None for every NaN: JSON knows none."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def card(name: str, about: Mapping[str, Any], labels: Sequence[str], *, command: str) -> str:
@@ -33,7 +43,7 @@ def card(name: str, about: Mapping[str, Any], labels: Sequence[str], *, command:
     confusion = table(["truth ↓, said →", *labels], [[label, *map(str, stance["confusion"][i])] for i, label in enumerate(labels)])
     return f"""# newsgauge model `{name}`
 
-Labels every sentence of an English news article **accusation, denial, evidence or analysis**, tells article from boilerplate, and
+Labels every sentence of an English news article **{", ".join(labels[:-1])} or {labels[-1]}**, tells article from boilerplate, and
 scores garbled machine translation by sentence, word, passage and article. The labels are defined in the project's annotation
 guide (`docs/annotation.md`).
 

@@ -52,11 +52,7 @@ def export(encoder: nn.Module, path: Path, *, int8: bool) -> None:
     import onnx
 
     config: Any = encoder.config
-    if config.model_type not in LAYERS or config.hidden_act != "gelu":
-        raise ValueError(
-            f"An encoder of type {config.model_type} with {config.hidden_act} cannot be exported;"
-            f" expected one of {', '.join(LAYERS)} with gelu. Choose another base."
-        )
+    refuse_unknown(config)
     graph = _Graph({name: tensor.detach().float().numpy() for name, tensor in encoder.state_dict().items()}, int8=int8)
     hidden, bias = _embeddings(graph, config), None
     if config.model_type == "mpnet":
@@ -64,6 +60,16 @@ def export(encoder: nn.Module, path: Path, *, int8: bool) -> None:
     for layer in range(config.num_hidden_layers):
         hidden = _layer(graph, config, f"encoder.layer.{layer}", hidden, bias)
     onnx.save(graph.model(hidden, int(config.hidden_size)), str(path))
+
+
+def refuse_unknown(config: Any) -> None:
+    """:class:`ValueError` for an encoder that cannot be exported, so that it is known before hours of training."""
+    kind, activation = config.model_type, getattr(config, "hidden_act", None)
+    if kind not in LAYERS or activation != "gelu":
+        raise ValueError(
+            f"An encoder of type {kind} with {activation} cannot be exported; expected one of {', '.join(LAYERS)} with gelu."
+            " Choose another base."
+        )
 
 
 class _Graph:

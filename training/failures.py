@@ -13,7 +13,7 @@ from ..model.quality import GarbleHead
 from ..model.signs import find_signs
 from ..model.stance import StanceHead
 from .embed import Embedded, embed, labelled
-from .rows import STANCE_LABELS, unusual_documents
+from .rows import unusual_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,20 @@ class Mistake:
 def mistakes(head: StanceHead, dev: Embedded, own: Embedded, *, most: int = 6) -> list[Mistake]:
     """The *most* frequent confusions on *dev* that *own* has an example of, the surest one; a defensible second label is no mistake."""
     rows, vectors = labelled(dev)
-    truth = np.array([STANCE_LABELS.index(str(row.stance)) for row in rows])
+    labels = head.labels
+    truth = np.array([labels.index(str(row.stance)) for row in rows])
     said = head.probabilities(vectors).argmax(1)
     examples: dict[tuple[str, str], tuple[float, str]] = {}
     own_rows, own_vectors = labelled(own)
     for row, probabilities in zip(own_rows, head.probabilities(own_vectors), strict=True):
-        guess = STANCE_LABELS[int(probabilities.argmax())]
+        guess = labels[int(probabilities.argmax())]
         if guess not in (row.stance, row.secondary):
             key = (str(row.stance), guess)
             examples[key] = max(examples.get(key, (0.0, "")), (float(probabilities.max()), row.text))
     found = []
     for (label, guess), (probability, text) in examples.items():
-        of_label = truth == STANCE_LABELS.index(label)
-        share = float((said[of_label] == STANCE_LABELS.index(guess)).mean()) if of_label.any() else 0.0
+        of_label = truth == labels.index(label)
+        share = float((said[of_label] == labels.index(guess)).mean()) if of_label.any() else 0.0
         found.append(Mistake(label, guess, share, text, probability))
     return sorted(found, key=lambda mistake: -mistake.share)[:most]
 

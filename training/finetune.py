@@ -124,7 +124,7 @@ def finetune(
     began, first, saved = time.monotonic(), done, time.monotonic()
     running: dict[str, float] = {}
     names = dict(schedule.weights)
-    for step, epoch, last_of_epoch, batch in _steps(epochs, table, shape, schedule, done, total):
+    for step, epoch, last_of_epoch, batch in _steps(epochs, table, shape, schedule, done, total, network.labels):
         network.train()
         torch.manual_seed(schedule.seed * 1_000_003 + step)
         progress = step / total
@@ -158,7 +158,7 @@ def finetune(
 
 
 def _steps(
-    epochs: EpochSource, table: PieceTable, shape: WindowShape, schedule: Schedule, done: int, total: int
+    epochs: EpochSource, table: PieceTable, shape: WindowShape, schedule: Schedule, done: int, total: int, labels: Sequence[str]
 ) -> Iterator[tuple[int, int, bool, Batch]]:
     step = 0
     for epoch in range(schedule.epochs + 1):
@@ -168,7 +168,7 @@ def _steps(
                 return
             if step >= done:
                 last = number == len(groups) - 1 or step == total - 1
-                yield step, epoch, last, collate(group, table, shape, primary=schedule.primary)
+                yield step, epoch, last, collate(group, table, shape, primary=schedule.primary, labels=labels)
             step += 1
 
 

@@ -30,9 +30,9 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
 
-def _soft_fit(vectors: Floats, rows: Sequence[Row], strength: float, primary: float) -> LogisticRegression:
+def _soft_fit(vectors: Floats, rows: Sequence[Row], labels: Sequence[str], strength: float, primary: float) -> LogisticRegression:
     """Logistic regression on soft targets: each row once per label, weighted by its share."""
-    targets = np.array([soft_stance(row, primary) for row in rows])
+    targets = np.array([soft_stance(row, primary, labels) for row in rows])
     which, label = np.nonzero(targets)
     model = LogisticRegression(C=strength, max_iter=400)
     model.fit(vectors[which], label, sample_weight=targets[which, label])
@@ -66,6 +66,7 @@ def fit_stance(
     dev: Embedded,
     *,
     trained: LinearHead | None = None,
+    labels: Sequence[str] = STANCE_LABELS,
     strengths: Sequence[float] = (0.003, 0.01, 0.03, 0.1, 0.3),
     primary: float = 0.8,
     confident: float = 0.9,
@@ -76,25 +77,25 @@ def fit_stance(
     """
     rows, vectors = labelled(train)
     dev_rows, dev_vectors = labelled(dev)
-    missing = set(STANCE_LABELS) - {row.stance for row in rows}
+    missing = set(labels) - {row.stance for row in rows}
     if missing:
         raise NewsgaugeError(f"No training row is labelled {', '.join(sorted(missing))}; every label needs some rows.")
     candidates = {} if trained is None else {"trained with the encoder": _as_regression(trained)}
-    candidates |= {f"logistic regression, C = {strength:g}": _soft_fit(vectors, rows, strength, primary) for strength in strengths}
+    candidates |= {f"logistic regression, C = {strength:g}": _soft_fit(vectors, rows, labels, strength, primary) for strength in strengths}
     scores = {}
     for name, model in candidates.items():
-        report = rows_report(model.predict_proba(dev_vectors), dev_rows)
+        report = rows_report(model.predict_proba(dev_vectors), dev_rows, labels)
         log.info("stance head, %s: dev macro-F1 %.4f, accuracy %.4f", name, report.macro_f1, report.accuracy)
         scores[name] = report.macro_f1
     origin = max(scores, key=lambda name: scores[name])
-    numbers = np.array([STANCE_LABELS.index(str(row.stance)) for row in dev_rows])
+    numbers = np.array([labels.index(str(row.stance)) for row in dev_rows])
     calibrated = CalibratedClassifierCV(FrozenEstimator(candidates[origin]), method="temperature").fit(dev_vectors, numbers)
     temperature = 1.0 / float(calibrated.calibrated_classifiers_[0].calibrators[0].beta_)
     linear = _as_head(candidates[origin])
-    probabilities = StanceHead(STANCE_LABELS, linear, temperature, 1.0).probabilities(dev_vectors).astype(np.float64)
+    probabilities = StanceHead(tuple(labels), linear, temperature, 1.0).probabilities(dev_vectors).astype(np.float64)
     right = probabilities.argmax(1) == numbers
     threshold, coverage = coverage_at_accuracy(probabilities.max(1), right, confident)
-    return FittedStance(StanceHead(STANCE_LABELS, linear, temperature, threshold), origin, coverage, confident)
+    return FittedStance(StanceHead(tuple(labels), linear, temperature, threshold), origin, coverage, confident)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Predictions:
     """One entry a row. *Shapes:* ``stance`` (rows, labels) logits; ``garbled``, ``content`` (rows,) logits."""
 
     rows: list[Row]
+    labels: tuple[str, ...]
     stance: npt.NDArray[np.float64]
     garbled: npt.NDArray[np.float64]
     content: npt.NDArray[np.float64]
@@ -59,14 +60,14 @@ def predict(
             size = 1
             while position + size < len(windows) and len(lay_out(windows[position + size], table, shape)[0]) * (size + 1) <= batch_pieces:
                 size += 1
-            batch = collate(windows[position : position + size], table, shape)
+            batch = collate(windows[position : position + size], table, shape, labels=network.labels)
             logits = network(batch)
             rows.extend(batch.rows)
             for name, values in found.items():
                 values.append(getattr(logits, name))
             position += size
     stacked = {name: torch.cat(values).double().numpy() for name, values in found.items()}
-    return Predictions(rows, stacked["stance"], stacked["garbled"], stacked["content"])
+    return Predictions(rows, network.labels, stacked["stance"], stacked["garbled"], stacked["content"])
 
 
 def summary(predictions: Predictions) -> dict[str, float]:
@@ -78,7 +79,7 @@ def summary(predictions: Predictions) -> dict[str, float]:
         probabilities = np.exp(logits - logits.max(1, keepdims=True))
         probabilities /= probabilities.sum(1, keepdims=True)
         rows = [predictions.rows[i] for i in known]
-        report = rows_report(probabilities, rows)
+        report = rows_report(probabilities, rows, predictions.labels)
         figures |= {"macro_f1": report.macro_f1, "accuracy": report.accuracy, "acceptable": report.acceptable}
         figures |= {f"f1_{label}": value for label, value in report.f1.items()}
     rated = [i for i, row in enumerate(predictions.rows) if row.garbled is not None]

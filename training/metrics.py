@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
 from .rows import STANCE_LABELS, Row
 
@@ -30,7 +30,10 @@ class StanceReport:
 
 
 def stance_report(probabilities: Array, truth: Sequence[str], secondary: Sequence[str | None], labels: Sequence[str]) -> StanceReport:
-    """Compare *probabilities* (rows, labels) with *truth*. ``acceptable`` counts the secondary label as right as well."""
+    """Compare *probabilities* (rows, labels) with *truth*. ``acceptable`` counts the secondary label as right as well.
+
+    Macro-F1 is the mean over the labels that occur in *truth*.
+    """
     predicted = [labels[index] for index in probabilities.argmax(1)]
     precision, recall, f1, _ = precision_recall_fscore_support(truth, predicted, labels=list(labels), zero_division=0)
     right = np.array([p == t for p, t in zip(predicted, truth, strict=True)])
@@ -39,7 +42,7 @@ def stance_report(probabilities: Array, truth: Sequence[str], secondary: Sequenc
         rows=len(predicted),
         accuracy=float(right.mean()),
         acceptable=float(np.mean(accepted)),
-        macro_f1=float(f1_score(truth, predicted, labels=list(labels), average="macro", zero_division=0)),
+        macro_f1=float(np.mean([score for label, score in zip(labels, f1, strict=True) if label in truth])),
         f1=dict(zip(labels, map(float, f1), strict=True)),
         precision=dict(zip(labels, map(float, precision), strict=True)),
         recall=dict(zip(labels, map(float, recall), strict=True)),
@@ -48,26 +51,64 @@ def stance_report(probabilities: Array, truth: Sequence[str], secondary: Sequenc
     )
 
 
-def rows_report(probabilities: Array, rows: Sequence[Row]) -> StanceReport:
+def rows_report(probabilities: Array, rows: Sequence[Row], labels: Sequence[str] = STANCE_LABELS) -> StanceReport:
     """:func:`stance_report` for labelled *rows*. *Shape* of ``probabilities``: (rows, labels)."""
-    return stance_report(probabilities, [str(row.stance) for row in rows], [row.secondary for row in rows], STANCE_LABELS)
+    return stance_report(probabilities, [str(row.stance) for row in rows], [row.secondary for row in rows], labels)
 
 
 def macro_f1_interval(
-    truth: Sequence[str], predicted: Sequence[str], groups: Sequence[str], *, draws: int = 1000, share: float = 0.95, seed: int = 13
+    truth: Sequence[str],
+    predicted: Sequence[str],
+    groups: Sequence[str],
+    *,
+    labels: Sequence[str] = STANCE_LABELS,
+    draws: int = 1000,
+    share: float = 0.95,
+    seed: int = 13,
 ) -> tuple[float, float]:
     """A percentile bootstrap interval of macro-F1 that draws whole *groups*: sentences of one document are alike (Efron 1979)."""
-    known, said = (np.array([STANCE_LABELS.index(label) for label in labels]) for labels in (truth, predicted))
-    _, owner = np.unique(groups, return_inverse=True)
-    size = len(STANCE_LABELS)
-    tables = np.zeros((owner.max() + 1, size, size))
-    np.add.at(tables, (owner, known, said), 1)
-    chosen = np.random.default_rng(seed).integers(0, len(tables), (draws, len(tables)))
-    drawn = tables[chosen].sum(1)
-    right = np.einsum("dll->dl", drawn)
-    f1 = 2 * right / (drawn.sum(1) + drawn.sum(2)).clip(min=1)
-    low, high = np.quantile(f1.mean(1), [(1 - share) / 2, (1 + share) / 2])
+    tables = confusion_by_group(truth, predicted, groups, labels)
+    low, high = np.quantile(macro_f1_of(resampled(tables, draws, seed), tables.sum((0, 2)) > 0), [(1 - share) / 2, (1 + share) / 2])
     return float(low), float(high)
+
+
+def confusion_by_group(truth: Sequence[str], predicted: Sequence[str], groups: Sequence[str], labels: Sequence[str]) -> Array:
+    """A confusion matrix for each group, in the order of their names. *Shape:* (groups, labels, labels), rows are the truth."""
+    number = {label: i for i, label in enumerate(labels)}
+    known, said = (np.array([number[label] for label in column]) for column in (truth, predicted))
+    _, owner = np.unique(groups, return_inverse=True)
+    tables = np.zeros((owner.max() + 1, len(labels), len(labels)))
+    np.add.at(tables, (owner, known, said), 1)
+    return tables
+
+
+def group_draws(count: int, draws: int, seed: int) -> Array:
+    """How often each of *count* groups is drawn in each bootstrap sample. *Shape:* (draws, count)."""
+    chosen = np.random.default_rng(seed).integers(0, count, (draws, count))
+    return np.stack([np.bincount(row, minlength=count) for row in chosen]).astype(np.float64)
+
+
+def resampled(tables: Array, draws: int, seed: int) -> Array:
+    """The confusion matrices of bootstrap samples of groups; with the same groups and seed they are paired.
+
+    *Shape:* (draws, labels, labels).
+    """
+    size = tables.shape[1]
+    return np.asarray((group_draws(len(tables), draws, seed) @ tables.reshape(len(tables), -1)).reshape(draws, size, size))
+
+
+def macro_f1_of(tables: Array, counted: npt.NDArray[np.bool_]) -> Array:
+    """Macro-F1 over the *counted* labels of each confusion matrix. *Shapes:* (n, labels, labels), (labels,) → (n,)."""
+    f1 = 2 * np.einsum("dll->dl", tables) / (tables.sum(1) + tables.sum(2)).clip(min=1)
+    return np.asarray(f1[:, counted].mean(1))
+
+
+def weighted_auroc(scores: Array, truth: npt.NDArray[np.bool_], weights: Array) -> float:
+    """Area under the ROC curve of weighted rows, ties counted half; NaN where a class has no weight. *Shapes:* (rows,)."""
+    _, place = np.unique(scores, return_inverse=True)
+    positive, negative = np.bincount(place, weights * truth), np.bincount(place, weights * ~truth)
+    pairs = positive.sum() * negative.sum()
+    return float(((np.cumsum(negative) - negative / 2) * positive).sum() / pairs) if pairs > 0 else float("nan")
 
 
 def expected_calibration_error(confidence: Array, right: npt.NDArray[np.bool_], bins: int = 15) -> float:

@@ -55,8 +55,15 @@ def lay_out(window: TrainingWindow, table: PieceTable, shape: WindowShape) -> tu
     return ids, places, pieces[window.first : window.last]
 
 
-def collate(windows: Sequence[TrainingWindow], table: PieceTable, shape: WindowShape, *, primary: float = 0.8) -> Batch:
-    """Windows → :class:`Batch`."""
+def collate(
+    windows: Sequence[TrainingWindow],
+    table: PieceTable,
+    shape: WindowShape,
+    *,
+    primary: float = 0.8,
+    labels: Sequence[str] = STANCE_LABELS,
+) -> Batch:
+    """Windows → :class:`Batch`; stance targets are over *labels*."""
     laid = [lay_out(window, table, shape) for window in windows]
     width = max(len(ids) for ids, _, _ in laid)
     size = (len(laid), width)
@@ -79,7 +86,7 @@ def collate(windows: Sequence[TrainingWindow], table: PieceTable, shape: WindowS
         ids,
         mask,
         sentence,
-        stance=torch.tensor([soft_stance(row, primary) for row in rows]),
+        stance=torch.tensor([soft_stance(row, primary, labels) for row in rows]),
         stance_weight=torch.tensor([float(row.stance is not None or row.soft is not None) for row in rows]),
         content=torch.tensor([float(row.article or False) for row in rows]),
         content_weight=torch.tensor([float(row.article is not None) for row in rows]),
@@ -105,11 +112,12 @@ class Logits:
 class Network(nn.Module):
     """An encoder of the transformers library under four linear heads; a sentence is the mean of its word pieces and its separator."""
 
-    def __init__(self, encoder: nn.Module, width: int, *, dropout: float = 0.1) -> None:
+    def __init__(self, encoder: nn.Module, width: int, *, dropout: float = 0.1, labels: Sequence[str] = STANCE_LABELS) -> None:
         super().__init__()
+        self.labels = tuple(labels)
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
-        self.stance = nn.Linear(width, len(STANCE_LABELS))
+        self.stance = nn.Linear(width, len(labels))
         self.content = nn.Linear(width, 1)
         self.garbled = nn.Linear(width, 1)
         self.piece = nn.Linear(width, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def plot_reliability(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.
     bins = np.array(calibration_bins(confidence, right))
     figure, axes = _square()
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--", label="perfect calibration")
-    axes.scatter(bins[:, 1], bins[:, 2], s=900 * bins[:, 0] + 12, color=ACCENT, label="dev sentences, in bins of confidence")
+    axes.scatter(bins[:, 1], bins[:, 2], s=900 * bins[:, 0] + 12, color=ACCENT, label="sentences, in bins of confidence")
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     axes.legend(loc="upper left", frameon=False)
     _write(figure, path)
@@ -41,6 +41,46 @@ def plot_risk_coverage(confidence: npt.NDArray[np.float64], right: npt.NDArray[n
         axes.plot(coverage[at], 1 - accuracy[at], "o", color=INK, label=f"confident: p ≥ {chosen:.2f}", clip_on=False)
         axes.legend(loc="upper left", frameon=False)
     axes.set(xlabel="coverage (share of sentences kept)", ylabel="risk (share of wrong labels)", xlim=(0, 1), ylim=(0, None))
+    _write(figure, path)
+
+
+def plot_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str], path: Path) -> None:
+    """A confusion matrix with its counts; a cell is as dark as its share of the sentences of its true label."""
+    counts = np.array(confusion, dtype=np.float64)
+    shares = counts / counts.sum(1, keepdims=True).clip(min=1)
+    size = 1.9 + 0.75 * len(labels)
+    figure, axes = plt.subplots(figsize=(size, size), layout="constrained")
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(counts.shape):
+        colour = "white" if shares[row, column] > 0.55 else INK
+        axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=colour)
+    places = np.arange(len(labels))
+    axes.set(xticks=places, yticks=places, yticklabels=labels, xlabel="said", ylabel="truth")
+    axes.set_xticks(places, labels, rotation=30, ha="right")
+    _write(figure, path)
+
+
+def plot_precision_recall(curves: Sequence[tuple[str, npt.NDArray[np.float64], npt.NDArray[np.bool_]]], path: Path) -> None:
+    """Precision against recall, a curve for each (name, scores, truth); those without a true row are left out."""
+    from sklearn.metrics import precision_recall_curve
+
+    figure, axes = _square()
+    for name, scores, truth in curves:
+        if truth.any():
+            precision, recall, _ = precision_recall_curve(truth, scores)
+            axes.plot(recall, precision, label=name)
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    axes.legend(loc="lower left", frameon=False)
+    _write(figure, path)
+
+
+def plot_curves(curves: Mapping[str, Sequence[tuple[float, float]]], xlabel: str, ylabel: str, path: Path) -> None:
+    """A line for each name through its (x, y) points; x counts rows, on a logarithmic axis."""
+    figure, axes = _square()
+    for name, points in curves.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=name)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
+    axes.legend(frameon=False)
     _write(figure, path)
 
 

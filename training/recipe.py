@@ -5,21 +5,30 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import math
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..model.errors import NewsgaugeError
 from ..model.windows import WindowShape
+from .card import without_nan
 from .precision import PRECISIONS, native_precision
+from .rows import STANCE_LABELS
 
 if TYPE_CHECKING:
+    from ..model.heads import Floats
+    from ..model.quality import GarbleHead
+    from .assemble import Assembled
     from .corpora import Corpora
     from .network import Network
 
 log = logging.getLogger("newsgauge.training.recipe")
+
+LEAST_COSINE = 0.99
+"""The int8 encoder of the shipped models has 0.994 with its float one."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,8 +76,12 @@ def main() -> None:
         package(options, corpora, network)
 
 
-def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
-    """The base encoder under its heads, trained on the mixture; figures after each epoch go to ``epochs.jsonl`` in the run's folder."""
+def fine_tuned(options: argparse.Namespace, corpora: Corpora, *, labels: Sequence[str] = STANCE_LABELS, data: str = "") -> Network:
+    """The base encoder under its heads, trained on the mixture; figures after each epoch go to ``epochs.jsonl`` in the run's folder.
+
+    *labels*: those of the stance head. *data*: a digest of the rows, where their numbers do not tell them apart; a checkpoint of
+    another one is ignored.
+    """
     import torch
 
     from .bases import load_base, tokenizer_file
@@ -85,7 +98,7 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
     layers = [int(index) for index in options.layers.split(",")] if options.layers else None
     encoder = load_base(options.base, layers=layers, frozen=options.frozen)
     config: Any = encoder.config
-    network = Network(encoder, int(config.hidden_size))
+    network = Network(encoder, int(config.hidden_size), labels=labels)
     schedule = Schedule(
         epochs=options.epochs,
         learning_rate=options.learning_rate,
@@ -117,14 +130,18 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora) -> Network:
         training_shape,
         schedule,
         options.run,
-        identity=f"{options.base} {layers} {options.frozen} {training_shape} {rows_of(corpora)}",
+        identity=f"{options.base} {layers} {options.frozen} {training_shape} {rows_of(corpora)}{data}",
         after_epoch=report,
     )
     return network
 
 
-def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> None:
-    """Export and quantise the encoder, fit the heads on the graph that ships, and write the model folder."""
+def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, old: GarbleHead | None = None, command: str = "") -> None:
+    """Export and quantise the encoder, fit the heads on the graph that ships, and write the model folder.
+
+    *old*: the garbled head whose passage chain and verdict stay, where there are no whole documents to fit them on. *command*: what
+    the card says the model was made with, if it is not the recipe. :class:`NewsgaugeError` where int8 and float embeddings differ.
+    """
     import numpy as np
 
     from ..model.bundle import save
@@ -137,7 +154,6 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
     from .failures import false_flags, mistakes
     from .metrics import rows_report
     from .plots import plot_reliability, plot_risk_coverage
-    from .rows import STANCE_LABELS
 
     shape = WindowShape(tokens=options.window)
     tokenizer = Path(tokenizer_file(options.base))
@@ -146,13 +162,15 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
     export(network.encoder, exact, int8=False)
     export(network.encoder, small, int8=True)
     shipped = OnnxEncoder(small, tokenizer, shape=shape)
-    assembled = assemble(shipped, corpora, trained=network.linear_heads(), folder=options.corpora, seed=options.seed)
+    assembled = assemble(shipped, corpora, trained=network.linear_heads(), folder=options.corpora, seed=options.seed, labels=network.labels)
+    if old is not None:
+        assembled = with_verdict(assembled, old)
     rows, unrounded = labelled(embed(OnnxEncoder(exact, tokenizer, shape=shape), corpora.stance_dev or corpora.seeds_dev))
     _, rounded = labelled(assembled.dev)
     quality = assembled.quality
     quality["float"] = {
-        "macro_f1": rows_report(assembled.heads.stance.probabilities(unrounded).astype(np.float64), rows).macro_f1,
-        "cosine": float(((unrounded * rounded).sum(1) / np.linalg.norm(unrounded, axis=1) / np.linalg.norm(rounded, axis=1)).mean()),
+        "macro_f1": rows_report(assembled.heads.stance.probabilities(unrounded).astype(np.float64), rows, network.labels).macro_f1,
+        "cosine": parity(unrounded, rounded),
     }
     own = embed(shipped, corpora.seeds_dev)
     quality["mistakes"] = [asdict(mistake) for mistake in mistakes(assembled.heads.stance, assembled.dev, own)]
@@ -179,9 +197,9 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
         "base": options.base_name or Path(options.base).name,
         "config": json.loads(config.to_json_string(use_diff=True)),
     }
-    text = card(options.output.name, {**about, "encoder": entry}, assembled.heads.stance.labels, command=reproduction(options))
+    text = card(options.output.name, {**about, "encoder": entry}, assembled.heads.stance.labels, command=command or reproduction(options))
     confidence = assembled.heads.stance.probabilities(rounded).astype(np.float64)
-    right = confidence.argmax(1) == [STANCE_LABELS.index(str(row.stance)) for row in rows]
+    right = confidence.argmax(1) == [network.labels.index(str(row.stance)) for row in rows]
     reliability, risk = (options.run / name for name in ("reliability.png", "risk_coverage.png"))
     plot_reliability(confidence.max(1), right, reliability)
     plot_risk_coverage(confidence.max(1), right, assembled.heads.stance.confident_from, risk)
@@ -190,6 +208,25 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network) -> 
         options.output, heads=assembled.heads, encoder=entry, files=files, about=without_nan(about), card=text, overwrite=options.overwrite
     )
     log.info("wrote %s", options.output)
+
+
+def parity(exact: Floats, rounded: Floats) -> float:
+    """The mean cosine of embeddings by the float and the int8 graph; :class:`NewsgaugeError` under :data:`LEAST_COSINE`."""
+    import numpy as np
+
+    cosine = float(((exact * rounded).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rounded, axis=1)).mean())
+    if not cosine >= LEAST_COSINE:
+        raise NewsgaugeError(
+            f"The int8 encoder is off: its embeddings have a mean cosine of {cosine:.4f} with those of the float one, and at least "
+            f"{LEAST_COSINE} is expected. No model was written; train with a lower learning rate, or from another base."
+        )
+    return cosine
+
+
+def with_verdict(assembled: Assembled, old: GarbleHead) -> Assembled:
+    """*assembled* with the passage chain and the verdict of *old*: they read calibrated logits of sentences, not the encoder."""
+    kept = replace(assembled.heads.garble, chain=old.chain, verdict=old.verdict, verdict_threshold=old.verdict_threshold)
+    return replace(assembled, heads=replace(assembled.heads, garble=kept))
 
 
 def rows_of(corpora: Corpora) -> dict[str, int]:
@@ -213,15 +250,6 @@ def versions() -> dict[str, str]:
     """The versions of the libraries that shape a model."""
     names = ("torch", "transformers", "scikit-learn", "onnxruntime", "tokenizers", "numpy")
     return {"newsgauge": __version__, **{name: metadata.version(name) for name in names}}
-
-
-def without_nan(value: Any) -> Any:
-    """*value* with None for every NaN: JSON knows none."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 if __name__ == "__main__":

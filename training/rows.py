@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,17 +34,17 @@ class Row:
     soft: tuple[float, ...] | None = None
 
 
-def soft_stance(row: Row, primary: float) -> list[float]:
-    """The target distribution of a row: *primary* to the label and the rest to the secondary one, where there is one.
+def soft_stance(row: Row, primary: float, labels: Sequence[str] = STANCE_LABELS) -> list[float]:
+    """The target distribution over *labels*: *primary* to the row's label and the rest to the secondary one, where there is one.
 
     A teacher's distribution counts as much as the label; without a label it is the target.
     """
-    target = [0.0] * len(STANCE_LABELS)
+    target = [0.0] * len(labels)
     if row.stance is not None:
-        second = row.secondary if row.secondary in STANCE_LABELS and row.secondary != row.stance else None
-        target[STANCE_LABELS.index(row.stance)] = 1.0 if second is None else primary
+        second = row.secondary if row.secondary in labels and row.secondary != row.stance else None
+        target[labels.index(row.stance)] = 1.0 if second is None else primary
         if second is not None:
-            target[STANCE_LABELS.index(second)] = 1.0 - primary
+            target[labels.index(second)] = 1.0 - primary
     if row.soft is None:
         return target
     return list(row.soft) if row.stance is None else [(own + taught) / 2 for own, taught in zip(target, row.soft, strict=True)]
