@@ -17,7 +17,7 @@ from ..model.encoder import Encoder
 from ..model.heads import LinearHead
 from .corpora import Corpora
 from .embed import Embedded, embed, labelled
-from .garbled import fit_documents, fit_sentences
+from .garbled import DEFAULT_FIT, SentenceFit, fit_documents, fit_sentences
 from .heads import BinaryRows, fit_binary, fit_stance
 from .metrics import auroc, rows_report, threshold_at_false_flags
 from .rows import STANCE_LABELS
@@ -46,12 +46,14 @@ def assemble(
     folder: Path | None,
     seed: int,
     labels: Sequence[str] = STANCE_LABELS,
+    fit: SentenceFit = DEFAULT_FIT,
 ) -> Assembled:
     """Fit and measure every head with the encoder that ships.
 
     *trained*: the heads that were trained with the encoder, by task; each ships where it is the better one on dev.
     *labels*: those of the stance head.
     *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict keep plain settings.
+    *fit*: how the garbled head is fitted.
     """
     sample = random.Random(seed).sample(corpora.stance, min(len(corpora.stance), REFIT_DOCUMENTS))
     train = embed(encoder, sample + corpora.seeds + corpora.twins + corpora.round_trips)
@@ -61,7 +63,7 @@ def assemble(
     content, content_quality = fit_content(encoder, corpora, train, dev)
     # Rows that a newsroom labelled for stance do not say whether they are clean English; starter articles are.
     news_dev = dev if any(row.garbled is not None for row in dev.rows) else embed(encoder, corpora.seeds_dev)
-    garble, garbled_quality = fit_sentences(encoder, corpora, train, news_dev, trained=trained, seed=seed)
+    garble, garbled_quality = fit_sentences(encoder, corpora, train, news_dev, trained=trained, seed=seed, fit=fit)
     if folder is not None:
         garble, documents_quality = fit_documents(encoder, corpora, garble, folder, seed=seed)
         garbled_quality |= documents_quality

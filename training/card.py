@@ -139,7 +139,10 @@ def _garbled(figures: Mapping[str, Any]) -> str:
                 f"- {told} of articles held out, severe damage against clean articles held out: AUROC {figures[f'{kind}_auroc']:.3f}"
             )
             caught.append(f"{figures[f'recall_{kind}']:.1%} of the severely damaged sentences in {told}")
-    lines.append(f"- flags at {figures['false_flags_on_news']:.1%} false flags on professional news sentences: {', '.join(caught)}")
+    starters = f" and {figures['false_flags_on_starters']:.1%} on held-out starter articles" if known("false_flags_on_starters") else ""
+    lines.append(
+        f"- flags at {figures['false_flags_on_news']:.1%} false flags on professional news sentences{starters}: {', '.join(caught)}"
+    )
     lines.append(f"- words: F1 {figures['piece_f1']:.3f} over word pieces of held-out twins and round trips (threshold chosen on them)")
     if known("passage_f1"):
         lines.append(

@@ -34,9 +34,10 @@ LAYERS = {
     "xlm-roberta": BERT_LAYER,
     "mpnet": ("attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o", "attention.LayerNorm", *BERT_LAYER[5:]),
 }
-# Weights keep to seven bits: the eight-bit products of processors with AVX2 but without VNNI saturate, which ruins an
-# encoder (onnxruntime's page on quantisation, "reduce range"). So the same integers come out on every machine.
-WEIGHT_STEPS = 64
+# Processors with AVX2 but without VNNI add two neighbouring products of a column in sixteen bits, and saturate
+# (onnxruntime's page on quantisation, "reduce range"): neighbours whose sum is within PAIR never do, as 255 * 128 < 2**15.
+WEIGHT_STEPS = 80
+PAIR = 128
 TABLE_STEPS = 127
 # Tables of fewer rows stay float: they weigh next to nothing.
 SMALL_TABLE = 64
@@ -45,7 +46,7 @@ SMALL_TABLE = 64
 def export(encoder: nn.Module, path: Path, *, int8: bool) -> None:
     """Write ``input_ids (1, T) → hidden (1, T, width)``, for a window without padding, as one file.
 
-    With *int8*, weight matrices have 7-bit integers with a scale per output channel, activations are rounded to uint8 with a
+    With *int8*, weight matrices have int8 integers with a scale per output channel, activations are rounded to uint8 with a
     scale per word piece, and embedding tables have 8-bit integers with a scale per row. :class:`ValueError` for an architecture
     that is not in :data:`LAYERS`.
     """
@@ -103,7 +104,7 @@ class _Graph:
         matrix, bias = self.weights[f"{name}.weight"].T, self.weight(f"{name}.bias")
         if not self.int8:
             return self.node("Add", self.node("MatMul", inputs, self.constant(f"encoder.{name}.weight_matrix", matrix)), bias)
-        integers, scale = round_to(matrix, WEIGHT_STEPS, axis=0)
+        integers, scale = round_weights(matrix)
         weights = (self.constant(f"encoder.{name}.weight_quantized", integers), self.constant(f"encoder.{name}.weight_scale", scale[0]))
         rows, largest = self.levelled(inputs)
         return self.node("Add", self.node("Mul", self.node("DynamicQuantizeMatMul", rows, *weights, domain=CONTRIB), largest), bias)
@@ -147,6 +148,17 @@ def round_to(values: npt.NDArray[np.float32], steps: int, *, axis: int) -> tuple
     """*values* as integers of at most *steps* either way, and the scale of each slice across *axis*, that axis kept as one."""
     scale = (np.abs(values).max(axis, keepdims=True) / steps).clip(min=1e-12).astype(np.float32)
     return np.round(values / scale).astype(np.int8), scale
+
+
+def round_weights(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """:func:`round_to` for a weight matrix, column by column, where no two neighbours in a column exceed :data:`PAIR` together."""
+    integers, scale = round_to(matrix, WEIGHT_STEPS, axis=0)
+    even = len(integers) // 2 * 2
+    pairs = integers[:even].astype(np.int16).reshape(even // 2, 2, -1)
+    excess = (np.abs(pairs).sum(1) - PAIR).clip(min=0)
+    cut = np.stack([(excess + 1) // 2, excess // 2], axis=1)
+    integers[:even] = (np.sign(pairs) * (np.abs(pairs) - cut)).reshape(even, -1)
+    return integers, scale
 
 
 def _embeddings(graph: _Graph, config: Any) -> str:

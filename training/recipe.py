@@ -57,6 +57,12 @@ def parser() -> argparse.ArgumentParser:
         choices=PRECISIONS,
         help="type of the encoder's matrix products (default: bfloat16 where the processor has instructions for it)",
     )
+    options.add_argument(
+        "--garbled-strength", type=float, default=0.3, help="inverse regularisation of the garbled head (default: %(default)s)"
+    )
+    options.add_argument(
+        "--unusual-weight", type=float, default=4.0, help="what a row of unusual English weighs there (default: %(default)s)"
+    )
     options.add_argument("--seed", type=int, default=13)
     return options
 
@@ -152,6 +158,7 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
     from .embed import embed, labelled
     from .export import export
     from .failures import false_flags, mistakes
+    from .garbled import SentenceFit
     from .metrics import rows_report
     from .plots import plot_reliability, plot_risk_coverage
 
@@ -162,7 +169,15 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
     export(network.encoder, exact, int8=False)
     export(network.encoder, small, int8=True)
     shipped = OnnxEncoder(small, tokenizer, shape=shape)
-    assembled = assemble(shipped, corpora, trained=network.linear_heads(), folder=options.corpora, seed=options.seed, labels=network.labels)
+    assembled = assemble(
+        shipped,
+        corpora,
+        trained=network.linear_heads(),
+        folder=options.corpora,
+        seed=options.seed,
+        labels=network.labels,
+        fit=SentenceFit(options.garbled_strength, options.unusual_weight),
+    )
     if old is not None:
         assembled = with_verdict(assembled, old)
     rows, unrounded = labelled(embed(OnnxEncoder(exact, tokenizer, shape=shape), corpora.stance_dev or corpora.seeds_dev))
@@ -242,7 +257,8 @@ def reproduction(options: argparse.Namespace) -> str:
     return (
         f"python -m newsgauge.training.recipe --base {options.base_name or Path(options.base).name}{layers}{corpora} --run RUN"
         f" --output {options.output.name} --epochs {options.epochs} --learning-rate {options.learning_rate}"
-        f" --batch {options.batch} --window {options.window} --seed {options.seed}"
+        f" --batch {options.batch} --window {options.window} --garbled-strength {options.garbled_strength}"
+        f" --unusual-weight {options.unusual_weight} --seed {options.seed}"
     )
 
 

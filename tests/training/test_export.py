@@ -14,7 +14,7 @@ pytest.importorskip("onnx")
 
 import onnxruntime as ort  # noqa: E402
 
-from newsgauge.training.export import LAYERS, WEIGHT_STEPS, export, round_to  # noqa: E402
+from newsgauge.training.export import LAYERS, PAIR, WEIGHT_STEPS, export, round_to, round_weights  # noqa: E402
 
 LENGTHS = [2, 7, 64, 320]
 SIZES = {"vocab_size": 2000, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -80,16 +80,26 @@ def test_the_int8_graph_stays_close(folder: Path, encoder: Any, length: int) -> 
     assert not np.array_equal(found, expected), "nothing was quantised"
 
 
-def test_weights_keep_to_seven_bits(folder: Path) -> None:
+def test_no_two_neighbouring_weights_saturate_sixteen_bits(folder: Path) -> None:
     import onnx
     from onnx import numpy_helper
 
     graph = onnx.load(folder / "int8.onnx").graph
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    weights = [arrays[node.input[1]] for node in graph.node if node.op_type == "DynamicQuantizeMatMul"]
+    weights = [arrays[node.input[1]].astype(int) for node in graph.node if node.op_type == "DynamicQuantizeMatMul"]
     assert len(weights) == 12, "six products in each of two layers"
-    # 255 * 64 * 2 fits sixteen signed bits: no processor's pair of products saturates.
-    assert max(np.abs(weight.astype(int)).max() for weight in weights) == WEIGHT_STEPS
+    for weight in weights:
+        assert 255 * np.abs(weight).reshape(len(weight) // 2, 2, -1).sum(1).max() < 2**15
+
+
+def test_neighbours_that_are_too_large_together_are_cut_alike() -> None:
+    matrix = np.array([[1.0, 1.0], [0.9, -0.1], [-1.0, 0.0], [0.5, 0.0], [1.0, 0.5]], dtype=np.float32)
+    integers, scale = round_weights(matrix)
+    # 80 + 72 is 24 too much; 80 + 40 is not.
+    assert integers[:, 0].tolist() == [68, 60, -80, 40, 80]
+    assert int(integers[0, 0]) + int(integers[1, 0]) == PAIR
+    assert integers[:, 1].tolist() == [80, -8, 0, 0, 40], "where nothing is too large nothing is cut"
+    assert scale[0, 0] == pytest.approx(1 / WEIGHT_STEPS)
 
 
 def test_each_graph_is_one_file_that_needs_no_other(folder: Path) -> None:
