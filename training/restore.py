@@ -1,4 +1,4 @@
-"""A shipped encoder back in torch, to train on from it: the weights are those of the int8 graph."""
+"""A shipped encoder back in torch, to train on from it: the weights are those of the int8 graph, off its grid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ PREFIX = "encoder."
 def restore_encoder(folder: Path) -> nn.Module:
     """The encoder of the model in *folder* as a network of the transformers library; :class:`BundleError` where it holds none.
 
-    Rounding to int8 has moved every weight by up to half a step of its channel or row.
+    Rounding to int8 has moved every weight by up to half a step of its channel or row; those of matrix products are moved at random
+    by as much again. On the grid itself, what training adds to them is less than half a step, and export would round it away.
     """
     import onnx
     from transformers import AutoConfig, AutoModel
@@ -41,9 +42,10 @@ def restore_encoder(folder: Path) -> nn.Module:
 
 
 def weights_of(model: Any) -> dict[str, np.ndarray]:
-    """The weights of an int8 graph made by :mod:`newsgauge.training.export`, by their names in the encoder, as float32."""
+    """The weights of an int8 graph made by :mod:`newsgauge.training.export`, by their names in the encoder, as float32, off its grid."""
     from onnx import numpy_helper
 
+    rng = np.random.default_rng(0)
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name.startswith(PREFIX)}
     found = {}
     for name, array in arrays.items():
@@ -53,7 +55,8 @@ def weights_of(model: Any) -> dict[str, np.ndarray]:
         elif own.endswith("_quantized"):
             whole = name.removesuffix("_quantized")
             # A graph multiplies from the right, a linear layer holds the transpose.
-            found[own.removesuffix("_quantized")] = np.ascontiguousarray((array.astype(np.float32) * arrays[whole + "_scale"]).T)
+            steps = array + rng.uniform(-0.5, 0.5, array.shape).astype(np.float32)
+            found[own.removesuffix("_quantized")] = np.ascontiguousarray((steps * arrays[whole + "_scale"]).T)
         elif not own.endswith(("_scale", "_scales")):
             found[own] = array.copy()
     return found

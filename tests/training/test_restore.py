@@ -18,7 +18,7 @@ import onnxruntime as ort  # noqa: E402
 from newsgauge.model.bundle import digest  # noqa: E402
 from newsgauge.model.errors import BundleError  # noqa: E402
 from newsgauge.training.bases import load_base  # noqa: E402
-from newsgauge.training.export import export  # noqa: E402
+from newsgauge.training.export import export, round_weights  # noqa: E402
 from newsgauge.training.restore import restore_encoder  # noqa: E402
 
 
@@ -70,6 +70,15 @@ def test_the_restored_encoder_says_what_the_graph_says(model: Path, encoder: Any
         step = theirs.detach().abs().max() / 80
         # Of large neighbours something is cut; all others are off by half a step at most.
         assert ((theirs - ours).abs() > step).float().mean() < 0.05, name
+
+
+def test_what_training_adds_is_not_rounded_away_again(model: Path) -> None:
+    name = "encoder.layer.0.intermediate.dense.weight"
+    weight = load_base(str(model)).get_parameter(name).detach().numpy().T
+    before, scale = round_weights(weight)
+    after, _ = round_weights(np.clip(weight + 0.2 * scale, -np.abs(weight).max(0), np.abs(weight).max(0)))
+    # A fifth of a step takes about every fifth weight to the next one; on the grid it would take none.
+    assert 0.1 < (after.astype(int) - before).mean() < 0.3
 
 
 def test_a_restored_encoder_can_be_cut_and_frozen(model: Path) -> None:
