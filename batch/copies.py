@@ -37,6 +37,16 @@ class Copies:
     spun_from: Indices
 
 
+def among(found: Copies, places: Indices, articles: int) -> Copies:
+    """*found* of the articles at *places* as copies among all *articles*, of which the others are alone."""
+    cluster = np.arange(articles, dtype=np.int64)
+    spun_from = np.full(articles, -1, np.int64)
+    cluster[places] = places[found.cluster]
+    paired = found.spun_from >= 0
+    spun_from[places[paired]] = places[found.spun_from[paired]]
+    return Copies(cluster, spun_from)
+
+
 def find_copies(signatures: Signatures, probabilities: npt.NDArray[np.float64]) -> Copies:
     """Group articles by their signatures; *shape* ``(articles, 2 * HASHES)``, may lie in a file. Needs some 40 bytes an article.
 

@@ -16,7 +16,7 @@ from ..report.html import environment
 from ..report.pages import Copies, write_report
 from ..report.reading import holds_scores, read_scores
 from ..report.writers import Result
-from .copies import find_copies
+from .copies import among, find_copies
 from .manifest import NAME as MANIFEST
 from .manifest import finished
 from .minhash import HASHES, signature
@@ -105,9 +105,5 @@ def _copies(collection: Collection, signatures: list[bytes | None]) -> Copies:
     joined = b"".join(signed for signed in signatures if signed is not None)
     verdicts = np.array([np.nan if one.verdict is None else one.verdict[0] for one in collection.digests])
     found = find_copies(np.frombuffer(joined, np.dtype("<u4")).reshape(-1, 2 * HASHES), verdicts[places])
-    cluster = np.arange(len(signatures), dtype=np.int64)
-    spun_from = np.full(len(signatures), -1, np.int64)
-    cluster[places] = places[found.cluster]
-    paired = found.spun_from >= 0
-    spun_from[places[paired]] = places[found.spun_from[paired]]
-    return Copies(cluster.tolist(), spun_from.tolist())
+    copies = among(found, places, len(signatures))
+    return Copies(copies.cluster.tolist(), copies.spun_from.tolist())

@@ -16,7 +16,7 @@ from ..model.results import InputFailure
 from ..report.atomic import atomic_output
 from ..report.writers import JsonLinesWriter, guarded
 from .cards import merged
-from .copies import Copies, find_copies
+from .copies import Copies, among, find_copies
 from .minhash import HASHES, SIGNATURE_BYTES
 
 SUMMARY = "summary.csv"
@@ -113,9 +113,4 @@ def _copies(folder: Path, shards: Shards) -> Copies:
         if signed:
             signatures = np.memmap(stream, np.dtype("<u4"), "r", shape=(len(signed), SIGNATURE_BYTES // 4))
         found = find_copies(signatures, np.array(probabilities)[places])
-    cluster = np.arange(len(probabilities), dtype=np.int64)
-    spun_from = np.full(len(probabilities), -1, np.int64)
-    cluster[places] = places[found.cluster]
-    paired = found.spun_from >= 0
-    spun_from[places[paired]] = places[found.spun_from[paired]]
-    return Copies(cluster, spun_from)
+    return among(found, places, len(probabilities))

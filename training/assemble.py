@@ -50,7 +50,7 @@ def assemble(
 ) -> Assembled:
     """Fit and measure every head with the encoder that ships.
 
-    *trained*: the heads that were trained with the encoder, by task; each ships where it is the better one on dev.
+    *trained*: the heads that were trained with the encoder, by task; those for stance and words ship where they are better on dev.
     *labels*: those of the stance head.
     *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict keep plain settings.
     *fit*: how the garbled head is fitted.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from typing import Any
+
+from .. import __version__
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -21,6 +24,11 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [without_nan(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def versions(libraries: Sequence[str]) -> dict[str, str]:
+    """The versions of newsgauge and of *libraries*, for a manifest."""
+    return {"newsgauge": __version__, **{name: metadata.version(name) for name in libraries}}
 
 
 def card(name: str, about: Mapping[str, Any], labels: Sequence[str], *, command: str) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from .. import __version__
 from ..model.bundle import Bundle, digest, find, save
-from .card import table, without_nan
+from .card import table, versions, without_nan
 from .evaluate import write_plots
 from .labels import LabelledRow, shortened
 from .retrain import Choices, Retrained
+
+LIBRARIES = ("scikit-learn", "scipy", "onnxruntime", "tokenizers", "numpy")
+"""Their versions shape a refitted head."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,6 @@ class Run:
     files: Sequence[str]
     command: str
     choices: Choices
-
-
-def versions() -> dict[str, str]:
-    """The versions of the libraries that shape a refitted head."""
-    names = ("scikit-learn", "scipy", "onnxruntime", "tokenizers", "numpy")
-    return {"newsgauge": __version__, **{name: metadata.version(name) for name in names}}
 
 
 def pack(folder: Path, bundle: Bundle, found: Retrained, rows: Sequence[LabelledRow], run: Run, *, overwrite: bool) -> dict[str, Any]:
@@ -48,7 +43,7 @@ def pack(folder: Path, bundle: Bundle, found: Retrained, rows: Sequence[Labelled
         "seed": run.choices.seed,
         "command": run.command,
     }
-    about: dict[str, Any] = without_nan({"training": training, "quality": _quality(bundle, found), "versions": versions()})
+    about: dict[str, Any] = without_nan({"training": training, "quality": _quality(bundle, found), "versions": versions(LIBRARIES)})
     with TemporaryDirectory() as scratch:
         plots = write_plots(found.judged, found.measured, found.heads.stance.confident_from, Path(scratch))
         files = {name: source / name for part in ("file", "tokenizer") if (name := entry.get(part))}

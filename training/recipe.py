@@ -7,14 +7,12 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
 from ..model.errors import NewsgaugeError
 from ..model.windows import WindowShape
-from .card import without_nan
+from .card import versions, without_nan
 from .precision import PRECISIONS, native_precision
 from .rows import STANCE_LABELS
 
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("newsgauge.training.recipe")
 
+LIBRARIES = ("torch", "transformers", "scikit-learn", "onnxruntime", "tokenizers", "numpy")
+"""Their versions shape a model."""
 LEAST_COSINE = 0.99
 """The int8 encoder of the shipped models has 0.994 with its float one."""
 
@@ -201,7 +201,7 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
             "seed": options.seed,
         },
         "quality": quality,
-        "versions": versions(),
+        "versions": versions(LIBRARIES),
     }
     entry = {
         "kind": "onnx",
@@ -260,12 +260,6 @@ def reproduction(options: argparse.Namespace) -> str:
         f" --batch {options.batch} --window {options.window} --garbled-strength {options.garbled_strength}"
         f" --unusual-weight {options.unusual_weight} --seed {options.seed}"
     )
-
-
-def versions() -> dict[str, str]:
-    """The versions of the libraries that shape a model."""
-    names = ("torch", "transformers", "scikit-learn", "onnxruntime", "tokenizers", "numpy")
-    return {"newsgauge": __version__, **{name: metadata.version(name) for name in names}}
 
 
 if __name__ == "__main__":
