@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..model.bundle import MANIFEST
+from .attention import lean
 from .restore import restore_encoder
 
 
@@ -40,7 +41,7 @@ def load_base(base: str, *, layers: Sequence[int] | None = None, frozen: int | N
     if frozen is not None:
         for part in (encoder.embeddings, *encoder.encoder.layer[:frozen]):
             part.requires_grad_(False)
-    return encoder  # type: ignore[no-any-return]
+    return lean(encoder)
 
 
 def tokenizer_file(base: str) -> str:

@@ -116,7 +116,7 @@ def finetune(
     Every step draws its dropout from a seed of its own, so a resumed run equals one that was never interrupted.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.AdamW(parameter_groups(network, schedule), betas=(0.9, 0.98), eps=1e-6)
+    optimizer = torch.optim.AdamW(parameter_groups(network, schedule), betas=(0.9, 0.98), eps=1e-6, fused=True)
     per_epoch = len(batches(epochs(0), table, shape, schedule, 0))
     total = per_epoch * schedule.epochs
     settings = json.dumps({**asdict(schedule), "identity": identity}, sort_keys=True)
