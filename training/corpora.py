@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..model.windows import WindowShape
+from .annotations import ANNOTATIONS, REREADINGS, annotated, reread
 from .documents import is_human, is_weak, system_held_out, translated_documents
 from .mixture import TrainingWindow, bags, balanced, crops, excerpt, splice
 from .rows import (
@@ -64,7 +65,8 @@ class Corpora:
 
 
 def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None, dev_share: float = 0.2) -> Corpora:
-    """The starter data in *seeds*; where *corpora* is given, its folders ``stance`` and ``quality``; where *soft* is, a teacher's labels.
+    """The starter data in *seeds*; where *corpora* is given, its folders ``stance`` and ``quality``, with the labels that *seeds*
+    adds to them; where *soft* is, a teacher's labels of what nobody labelled.
 
     Without *corpora* the held-out starter articles are the stance dev set.
     """
@@ -81,10 +83,17 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
         translated = [found.document for found in translated_documents(sources, wanted=lambda row: not system_held_out(row))]
         quality_dev = quality_documents(corpora / "quality/dev.jsonl")
         twins += twin_documents([corpora / "quality/real_twins.jsonl"])
-        if soft is not None:
-            opinions = read_opinions(soft)
-            stance = blended(stance, opinions)
-            rated = taught(opinions, read_json_lines(corpora / "stance/unlabelled.jsonl.gz"))
+        opinions = read_opinions(soft) if soft is not None else {}
+        stance = blended(stance, opinions)
+        unlabelled = corpora / "stance/unlabelled.jsonl.gz"
+        if (seeds / REREADINGS).is_file():
+            stance = reread(stance, seeds / REREADINGS)
+        if (seeds / ANNOTATIONS).is_file() and unlabelled.is_file():
+            added = annotated(seeds / ANNOTATIONS, read_json_lines(unlabelled), opinions)
+            stance += added
+            opinions = {name: said for name, said in opinions.items() if name not in {document.name for document in added}}
+        if opinions:
+            rated = taught(opinions, read_json_lines(unlabelled))
     return Corpora(
         stance=stance,
         stance_dev=stance_dev,

@@ -1,0 +1,68 @@
+"""Labels that annotators gave after the corpora were made: as codes of the guidelines and places, without the texts.
+
+``annotations.jsonl.gz`` has a JSON object a stretch of consecutive sentences of an unlabelled article: its name (``document``), the
+place of the first sentence in it (``start``) and a code a sentence (``labels``). ``rereadings.jsonl.gz`` has a second annotator's code
+(``label``) for rows of the training set (``id``). A code is the letter of the label, after a slash that of the second one: ``D/A``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .rows import STANCE_LABELS, LabelledDocument, Row, read_json_lines, soft_stance
+from .soft import Opinion
+
+ANNOTATIONS, REREADINGS = "annotations.jsonl.gz", "rereadings.jsonl.gz"
+CODES = {"A": "accusation", "D": "denial", "E": "evidence", "I": "analysis"}
+NOT_ARTICLE = "X"
+# Professional news is clean English; as much as a labelled row counts there.
+CLEAN_WEIGHT = 0.2
+
+
+def coded(text: str, code: str, *, origin: str = "", soft: tuple[float, ...] | None = None) -> Row:
+    """The row that *code* makes of a sentence; :class:`ValueError` where it is none of the guidelines' codes."""
+    if code == NOT_ARTICLE:
+        return Row(text, article=False, origin=origin)
+    first, _, second = code.partition("/")
+    if first not in CODES or (second and second not in CODES) or code.endswith("/"):
+        raise ValueError(f"{code!r} is no code of an annotation; expected one of {', '.join(CODES)}, a pair such as D/A, or {NOT_ARTICLE}.")
+    return Row(text, CODES[first], CODES.get(second), True, 0.0, CLEAN_WEIGHT, (), origin, soft=soft)
+
+
+def annotated(path: Path, articles: Iterable[dict[str, Any]], opinions: dict[str, Opinion]) -> list[LabelledDocument]:
+    """The labelled stretches of *articles* (a JSON object each), with a teacher's distribution beside the label where it has one."""
+    stretches: dict[str, list[dict[str, Any]]] = {}
+    for stretch in read_json_lines(path):
+        stretches.setdefault(stretch["document"], []).append(stretch)
+    documents = []
+    for article in articles:
+        name, sentences = article["document"], article["sentences"]
+        opinion = opinions.get(name)
+        said = dict(enumerate(opinion.stance, opinion.start)) if opinion is not None else {}
+        for stretch in stretches.get(name, []):
+            start = stretch["start"]
+            texts = sentences[start : start + len(stretch["labels"])]
+            rows = []
+            for place, (text, code) in enumerate(zip(texts, stretch["labels"], strict=True), start):
+                rows.append(coded(text, code, origin=f"{name}:{place}", soft=said.get(place)))
+            before = sentences[start - 1] if start else ""
+            documents.append(LabelledDocument(name, tuple(rows), article["headline"] or "", before, article["source"] or ""))
+    return documents
+
+
+def reread(documents: Sequence[LabelledDocument], path: Path, *, primary: float = 0.8) -> list[LabelledDocument]:
+    """*documents* with a second annotator's reading, *primary* on its first label, in place of what a teacher said of the sentence."""
+    readings = {row["id"]: row["label"] for row in read_json_lines(path)}
+    found = []
+    for document in documents:
+        rows = []
+        for row in document.rows:
+            code = readings.get(row.origin, NOT_ARTICLE)
+            if row.stance is not None and code != NOT_ARTICLE:
+                row = replace(row, soft=tuple(soft_stance(coded(row.text, code), primary, STANCE_LABELS)))
+            rows.append(row)
+        found.append(replace(document, rows=tuple(rows)))
+    return found
