@@ -1,0 +1,105 @@
+"""Garbled English of corpora and languages never trained on: the encoder trained anew without each of them.
+
+``python benchmarks/transfer.py --base BASE --corpora CORPORA --run RUN --by corpus`` (or ``language``) leaves out one group of ``quality/``
+after the other, trains the float network on what is left, with the twins and round trips of the starter data, and prints the AUROC of
+its sentence head on the group. A rerun resumes. Stance labels take no part.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from newsgauge.training import recipe
+from newsgauge.training.card import table
+from newsgauge.training.corpora import Corpora, load_corpora
+from newsgauge.training.documents import translated_documents
+from newsgauge.training.rows import LabelledDocument, quality_documents, round_trip_documents
+
+log = logging.getLogger("newsgauge.benchmarks.transfer")
+
+# What belongs together: a corpus with the human text that was cut with it, languages of which neither has rows of both kinds.
+GROUPS = {
+    "corpus": {
+        "MLQE-PE": ("mlqe_pe_da", "mlqe_pe_postedit"),
+        "WMT20/21 MQM": ("wmt20_mqm_zhen", "wmt21_mqm_zhen", "wmt21_mqm_ted_zhen"),
+        "WMT16 fi-en": ("wmt16_fien_smt_silver", "wmt16_fien_original_or_ref"),
+        "WMT21/22 weak systems": ("wmt_weak_systems_silver", "wmt_human_reference"),
+        "Apertium": ("apertium_roundtrip",),
+    },
+    "language": {
+        "Estonian": ("et-en",),
+        "Nepali and Sinhala": ("ne-en", "si-en"),
+        "Romanian": ("ro-en",),
+        "Chinese": ("zh-en",),
+        "Finnish": ("fi-en",),
+        "Japanese": ("ja-en",),
+    },
+}
+FIELDS = {"corpus": "source_corpus", "language": "lang_pair"}
+
+
+def measured(documents: list[LabelledDocument], most: int, seed: int) -> Iterator[LabelledDocument]:
+    """All garbled rows of *documents* and a sample of their clean ones, *most* in each."""
+    rng = random.Random(seed)
+    for document in documents:
+        clean = [row for row in document.rows if not row.garbled]
+        garbled = [row for row in document.rows if row.garbled]
+        yield replace(document, rows=tuple(rng.sample(clean, min(most, len(clean))) + garbled))
+
+
+def without(corpora: Corpora, folder: Path, left_out: Callable[[dict[str, Any]], bool], seed: int) -> Corpora:
+    """The garbled part of *corpora* less the rows *left_out*, which are its dev set."""
+    paths = [folder / "quality/train.jsonl", folder / "quality/dev.jsonl"]
+    apart = [document for path in paths for document in quality_documents(path, wanted=left_out)]
+    kept = quality_documents(paths[0], wanted=lambda row: not left_out(row))
+    round_trips = round_trip_documents(folder / "quality/apertium_roundtrip.jsonl")
+    (apart if left_out({"source_corpus": "apertium_roundtrip", "lang_pair": ""}) else kept).extend(round_trips)
+    sources = [paths[0], folder / "quality/machine_output_unrated.jsonl.gz"]
+    return Corpora(
+        seeds=corpora.seeds,
+        twins=corpora.twins,
+        round_trips=corpora.round_trips,
+        unusual=corpora.unusual,
+        translated=[found.document for found in translated_documents(sources, wanted=lambda row: not left_out(row))],
+        quality=kept,
+        quality_dev=list(measured(apart, 500, seed)),
+    )
+
+
+def main() -> None:
+    """Train and measure without every group, print a Markdown table."""
+    options = recipe.parser()
+    options.prog, options.description = "python benchmarks/transfer.py", __doc__
+    options.add_argument("--by", choices=sorted(GROUPS), default="corpus", help="what is left out (default: %(default)s)")
+    chosen = options.parse_args()
+    if chosen.corpora is None:
+        raise SystemExit("What is left out comes from the corpora; name their folder with --corpora.")
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("newsgauge").setLevel(logging.INFO)
+    corpora = load_corpora(chosen.seeds, chosen.corpora)
+    lines, values = [], []
+    for name, members in GROUPS[chosen.by].items():
+        run = chosen.run / f"{chosen.by}-{name.split()[0].lower()}"
+        fold = without(corpora, chosen.corpora, lambda row, members=members: row[FIELDS[chosen.by]] in members, chosen.seed)  # type: ignore[misc]
+        recipe.fine_tuned(Namespace(**{**vars(chosen), "run": run}), fold)
+        figures = json.loads((run / "epochs.jsonl").read_text(encoding="utf-8").splitlines()[-1])["quality"]
+        rows = [row for document in fold.quality_dev for row in document.rows]
+        garbled = sum(bool(row.garbled) for row in rows)
+        values.append(figures["garbled_auroc"])
+        lines.append([name, str(garbled), str(len(rows) - garbled), f"{values[-1]:.3f}"])
+        log.info("without %s: AUROC %.3f", name, values[-1])
+    lines.append(["mean", "", "", f"{np.mean(values):.3f}"])
+    print(table([f"{chosen.by} left out", "garbled", "clean", "AUROC"], lines))
+
+
+if __name__ == "__main__":
+    main()
