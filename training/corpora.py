@@ -10,7 +10,7 @@ from pathlib import Path
 from ..model.windows import WindowShape
 from .annotations import ANNOTATIONS, REREADINGS, annotated, reread
 from .documents import is_human, is_weak, system_held_out, translated_documents
-from .mixture import TrainingWindow, bags, balanced, crops, excerpt, splice
+from .mixture import TrainingWindow, bags, balanced, crops, excerpt, inserted, splice
 from .rows import (
     LabelledDocument,
     Row,
@@ -117,7 +117,8 @@ def epoch_windows(
     corpora: Corpora, table: PieceTable, shape: WindowShape, *, epoch: int, seed: int, most_clean: int = 300, excerpts: int = 60
 ) -> list[TrainingWindow]:
     """The windows of one epoch: every stance document, starter article, twin and round trip once, spliced articles, excerpts of
-    *excerpts* documents of each kind of translator (weak, human, strong), unusual English and quality rows."""
+    *excerpts* documents of each kind of translator (weak, human, strong) and as many inside labelled articles, unusual English and
+    quality rows."""
     rng = random.Random(f"{seed}:{epoch}")
     windows: list[TrainingWindow] = []
 
@@ -140,6 +141,9 @@ def epoch_windows(
     for members in kinds.values():
         for document in rng.sample(members, min(excerpts, len(members))):
             cut(excerpt(document, rng, longest=12))
+        # Among its own kind a sentence is told by its neighbours; in an article of clean English it has to be told by itself.
+        for document in rng.sample(members, min(excerpts, len(members))) if corpora.stance else ():
+            cut(inserted(rng.choice(corpora.stance), document, rng))
     for document in corpora.unusual:
         windows.extend(bags(document, length, shape.tokens, rng))
     for document in corpora.quality:

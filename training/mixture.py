@@ -64,6 +64,16 @@ def splice(clean: LabelledDocument, twin: LabelledDocument, rng: random.Random) 
     return replace(clean, rows=host[:start] + twin.rows[start : start + length] + host[start + length :])
 
 
+def inserted(
+    host: LabelledDocument, donor: LabelledDocument, rng: random.Random, *, shortest: int = 3, longest: int = 10
+) -> LabelledDocument:
+    """*host* with a run of *shortest* to *longest* sentences of *donor* inside, whatever they tell of (all of a shorter donor)."""
+    size = min(len(donor.rows), rng.randint(shortest, longest))
+    start = rng.randint(0, len(donor.rows) - size)
+    place = rng.randint(0, len(host.rows))
+    return replace(host, rows=host.rows[:place] + donor.rows[start : start + size] + host.rows[place:])
+
+
 def bags(
     document: LabelledDocument, length: Callable[[Row], int], longest: int, rng: random.Random, *, single: float = 0.5, largest: int = 6
 ) -> list[TrainingWindow]:

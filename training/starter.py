@@ -71,8 +71,11 @@ def held_out_rows(folder: Path) -> list[LabelledRow]:
 
 
 def _of(articles: Sequence[LabelledDocument], twins: Sequence[LabelledDocument]) -> list[LabelledDocument]:
-    names = {document.name for document in articles}
-    return [twin for twin in twins if twin.name in names]
+    """The first twin of each article that has one."""
+    first: dict[str, LabelledDocument] = {}
+    for twin in twins:
+        first.setdefault(twin.name, twin)
+    return [first[article.name] for article in articles if article.name in first]
 
 
 def _sampled(document: LabelledDocument, rng: random.Random) -> LabelledDocument:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsgauge.model.windows import WindowShape
-from newsgauge.training.mixture import TrainingWindow, bags, balanced, crops, excerpt, splice
+from newsgauge.training.mixture import TrainingWindow, bags, balanced, crops, excerpt, inserted, splice
 from newsgauge.training.rows import LabelledDocument, Row
 
 SMALL = WindowShape(tokens=60, before=10, after=8, sentence=40)
@@ -83,6 +83,21 @@ def test_a_twin_of_a_part_is_spliced_into_that_part_alone() -> None:
         row.origin for row, ours in zip(part, made.rows, strict=True) if ours.garbled != 1.0
     ]
     assert 2 <= sum(row.garbled == 1.0 for row in made.rows) <= 10
+
+
+@settings(deadline=None)
+@given(st.integers(0, 30), st.integers(1, 30), st.integers(0, 2**32))
+def test_a_run_of_another_text_is_inserted_whole(host_size: int, donor_size: int, seed: int) -> None:
+    host, donor = document_of(host_size, name="host", headline="Title"), document_of(donor_size, name="donor", garbled=1.0)
+    made = inserted(host, donor, random.Random(seed))
+    assert (made.name, made.headline) == ("host", "Title")
+    run = [row for row in made.rows if row.garbled == 1.0]
+    first = next(number for number, row in enumerate(made.rows) if row.garbled == 1.0)
+    assert min(3, donor_size) <= len(run) <= min(10, donor_size)
+    assert list(made.rows[first : first + len(run)]) == run, "one run"
+    start = donor.rows.index(run[0])
+    assert run == list(donor.rows[start : start + len(run)])
+    assert made.rows[:first] + made.rows[first + len(run) :] == host.rows
 
 
 @settings(deadline=None)
