@@ -10,7 +10,8 @@ import pytest
 
 from newsgauge.model.windows import WindowShape
 from newsgauge.training.corpora import Corpora, epoch_windows, held_out, load_corpora
-from newsgauge.training.documents import system_held_out, translated_documents
+from newsgauge.training.documents import by_translator, system_held_out, translated_documents
+from newsgauge.training.rows import LabelledDocument, Row
 from newsgauge.training.wordpieces import PieceTable
 
 
@@ -105,6 +106,26 @@ def test_documents_are_put_together_by_translator_and_held_out_systems_stay_out(
     assert [row.garbled for row in strong.document.rows] == [None] * 4, "nobody knows what a strong system left"
 
 
+def test_translations_are_told_apart_by_their_translator_and_stand_inside_articles_too(starters: Corpora, tokenizer_path: Path) -> None:
+    systems = ("helsinki-smt", "ref-A", "wmt21-Online-B", "helsinki-nmt", "human")
+    documents = [
+        LabelledDocument(system, tuple(Row(f"{system} said {i}.", garbled=0.5) for i in range(6)), tags={"system": system})
+        for system in systems
+    ]
+    kinds = by_translator(documents)
+    assert [[document.name for document in kind] for kind in kinds] == [
+        ["helsinki-smt", "helsinki-nmt"],
+        ["ref-A", "human"],
+        ["wmt21-Online-B"],
+    ]
+    article = LabelledDocument("article", tuple(Row(f"The council met {i} times.", "evidence") for i in range(5)))
+    corpora = Corpora(stance=[article], translated=documents)
+    table = PieceTable.from_file(str(tokenizer_path), corpora.texts(), longest=40)
+    windows = epoch_windows(corpora, table, WindowShape(), epoch=0, seed=1)
+    mixed = [window for window in windows if {"council" in row.text for row in window.rows} == {True, False}]
+    assert {row.text.split()[0] for window in mixed for row in window.rows} == {"The", *systems}
+
+
 def test_without_corpora_there_are_only_starter_data(starters: Corpora) -> None:
     assert starters.stance == starters.stance_dev == starters.quality == starters.quality_dev == []
 
@@ -125,8 +146,8 @@ def test_an_epoch_holds_every_training_row_and_no_dev_row(starters: Corpora, tok
     dev = {row.origin for document in held for row in document.rows}
     assert set(counts) == training
     assert not set(counts) & dev
-    # Once as it is, and at most once more in the splice with its twin and with its round trip.
-    assert set(counts.values()) == {1, 2, 3}
+    # Once as it is, and at most once more in each splice with its two twins and its round trip.
+    assert set(counts.values()) == {1, 2, 3, 4}
     assert windows == epoch_windows(starters, table, shape, epoch=0, seed=1)
     assert windows != epoch_windows(starters, table, shape, epoch=1, seed=1)
     assert windows != epoch_windows(starters, table, shape, epoch=0, seed=2)
