@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .errors import BundleError, MissingExtraError
 from .graph import refuse_unsafe
 from .heads import LARGEST, Floats
+from .reading import plain_letters
 from .tokens import load_tokenizer, special_ids
 from .windows import WindowShape, plan, sentence_bounds
 
@@ -112,9 +113,11 @@ class OnnxEncoder:
     def encode(self, sentences: Sequence[str]) -> Iterator[WindowEncoding]:
         """See :meth:`Encoder.encode`. A sentence is the mean of its word pieces and its separator.
 
+        Letters that only look Latin are read as Latin ones (:func:`~newsgauge.model.reading.plain_letters`); offsets are of the
+        sentence as it is.
         Word pieces of a sentence past ``WindowShape.sentence`` are not read.
         """
-        encodings = self._tokenizer.encode_batch(list(sentences), add_special_tokens=False)
+        encodings = self._tokenizer.encode_batch([plain_letters(sentence) for sentence in sentences], add_special_tokens=False)
         longest = self._shape.sentence
         stream: list[int] = []
         lengths = []
