@@ -18,7 +18,8 @@ _ALPHABETS = re.compile("[\u0370-\u03ff\u0400-\u052f]")
 _WORD = re.compile(r"[^\W\d_]+")
 # Full-width forms and the letters of mathematics, for which the same letter stands in ASCII.
 _STYLED = re.compile("[\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7cb]")
-_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+")
+UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+")
+"""Characters that a reader does not see: soft hyphens, joiners, direction marks, zero-width spaces."""
 
 
 def plain_letters(text: str) -> str:
@@ -34,7 +35,7 @@ def plain_letters(text: str) -> str:
 
 def legible(text: str) -> str:
     """*text* with styled letters as plain ones and nothing unseen between them: to judge it by, for offsets are lost."""
-    return text if text.isascii() else _STYLED.sub(_unstyled, _UNSEEN.sub("", text))
+    return text if text.isascii() else _STYLED.sub(_unstyled, UNSEEN.sub("", text))
 
 
 def _unstyled(match: re.Match[str]) -> str:
