@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from .cli_training import evaluate, suggest, train
-from .console import ModelOption, fail
+from .console import ModelOption, fail, tell
 
 if TYPE_CHECKING:
     from .batch.reporting import FileScorer
@@ -106,7 +106,7 @@ def score(
             for result in scorer.score_files(files, text_column=text_column, id_column=id_column, format=input_format):
                 if isinstance(result, InputFailure):
                     failed += 1
-                    typer.echo(f"newsgauge: {result.source}: {result.message}", err=True)
+                    tell(f"{result.source}: {result.message}")
                 write(result)
                 progress.advance(0 if isinstance(result, InputFailure) else len(result.sentences))
     except NewsgaugeError as error:
@@ -184,7 +184,7 @@ def batch(
 
         Console().print(account(report))
     if report.totals.failures:
-        typer.echo(f"newsgauge: {report.totals.failures:,} inputs failed; {output / 'errors.jsonl'} says why", err=True)
+        tell(f"{report.totals.failures:,} inputs failed; {output / 'errors.jsonl'} says why")
         raise typer.Exit(1)
 
 
@@ -258,7 +258,7 @@ def _report(sources: list[str], output: Path, scorer: Callable[[], FileScorer], 
 
             def watch(result: Result) -> None:
                 if isinstance(result, InputFailure):
-                    typer.echo(f"newsgauge: {result.source}: {result.message}", err=True)
+                    tell(f"{result.source}: {result.message}")
                 progress.advance(0 if isinstance(result, InputFailure) else len(result.sentences))
 
             made = make_report(sources, output, scorer, title=title, overwrite=overwrite, watch=watch)
@@ -291,10 +291,18 @@ def _output_format(asked: OutputFormat | None, output: Path | None) -> OutputFor
 
 
 def main() -> None:
-    """Run the command line; a reader that closes the pipe early ends it quietly."""
+    """Run the command line; a reader that closes the pipe early ends it quietly, a full disk behind it with one line."""
     try:
         app()
     except BrokenPipeError:
-        # Python would complain again when it flushes standard output at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_output()
         sys.exit(141)
+    except OSError as error:
+        _let_go_of_output()
+        tell(f"{error.filename or 'the output'} cannot be read or written ({error.strerror or error}); make room, or choose another place.")
+        sys.exit(2)
+
+
+def _let_go_of_output() -> None:
+    # Python would complain again when it flushes standard output at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

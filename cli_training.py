@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import ModelOption, fail
+from .console import ModelOption, fail, tell
 
 if TYPE_CHECKING:
     from .training.retrain import Retrained
@@ -116,7 +116,7 @@ def train(
     except NewsgaugeError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{error.filename} cannot be read or written ({error.strerror}); check the folder and its permissions.")
+        fail(f"{error.filename or output} cannot be read or written ({error.strerror or error}); check the folder and its permissions.")
     except KeyboardInterrupt:
         typer.echo("newsgauge: stopped; nothing was written" + ("; the same command goes on from here" if finetune else ""), err=True)
         raise typer.Exit(130) from None
@@ -130,10 +130,10 @@ def _tell(found: Retrained, output: Path, report: Path | None) -> None:
     from .report.evaluation import evaluation_summary, finding_line
 
     for finding in found.findings[:SHOWN_FINDINGS]:
-        typer.echo(f"newsgauge: {finding_line(finding)}", err=True)
+        tell(finding_line(finding))
     if len(found.findings) > SHOWN_FINDINGS:
         where = f"{report / 'findings.csv'} lists them" if report is not None else "--report DIR lists them"
-        typer.echo(f"newsgauge: {len(found.findings):,} labels to look at; {where}", err=True)
+        tell(f"{len(found.findings):,} labels to look at; {where}")
     Console().print(evaluation_summary(found.evaluation))
     typer.echo(f"measured on {found.held_out}")
     if found.elsewhere is not None:
@@ -229,9 +229,9 @@ def suggest(
     except NewsgaugeError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{error.filename} cannot be read or written ({error.strerror}); check the folder and its permissions.")
+        fail(f"{error.filename or output} cannot be read or written ({error.strerror or error}); check the folder and its permissions.")
     for failure in failures:
-        typer.echo(f"newsgauge: {failure.source}: {failure.message}", err=True)
+        tell(f"{failure.source}: {failure.message}")
     if len(found) < count:
         sys.stderr.write(f"newsgauge: only {len(found):,} of {count:,} sentences were found that differ enough\n")
     typer.echo(f"wrote {len(found):,} sentences to {output}")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from .content import ContentHead
-from .encoder import Encoder, OnnxEncoder, SentenceTransformerEncoder
+from .encoder import Encoder, OnnxEncoder
 from .errors import BundleError
-from .heads import Floats, LinearHead
+from .heads import LARGEST, Floats, LinearHead
 from .passages import PassageChain
 from .quality import VERDICT_FEATURES, GarbleHead
 from .signs import KINDS
@@ -29,6 +28,11 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 HEADS = "heads.safetensors"
 LARGEST_MANIFEST = 1 << 20
+LARGEST_FILE = 1 << 31
+"""The most bytes of a file in a model folder: what an ONNX file can have."""
+LONGEST_LABEL = 100
+LEAST_TEMPERATURE = 1e-3
+"""Sharper than any calibration; with weights up to :data:`~newsgauge.model.heads.LARGEST` nothing overflows from here on."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ def shipped_models() -> Path:
 
 def find(model: str) -> Path:
     """The folder of *model*: a path, or the name of a shipped model."""
-    for folder in (Path(model), shipped_models() / model):
+    # A bare name means the shipped model even where a folder of that name lies in the working directory.
+    shipped_one = [shipped_models() / model] if Path(model).name == model else []
+    for folder in (*shipped_one, Path(model)):
         if (folder / MANIFEST).is_file():
             return folder
     shipped = sorted(path.parent.name for path in shipped_models().glob(f"*/{MANIFEST}"))
@@ -69,6 +75,8 @@ def find(model: str) -> Path:
 def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     """The manifest of a model folder and its identity; the files that it names are not read."""
     path = folder / MANIFEST
+    if path.is_symlink():
+        raise BundleError(f"{path} is a link, not a plain file of the folder; copy the model with its files, or do not use it.")
     try:
         with path.open("rb") as opened:
             data = opened.read(LARGEST_MANIFEST + 1)
@@ -106,6 +114,8 @@ def verify(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise BundleError(f"{folder / MANIFEST} names {name!r}, which is not a plain file of the folder; do not use this model.")
         if not path.is_file():
             raise BundleError(f"{path} is missing from the model; restore the folder or train the model again.")
+        if path.stat().st_size > LARGEST_FILE:
+            raise BundleError(f"{path} has {path.stat().st_size:,} bytes; expected at most {LARGEST_FILE:,}. Do not use this model.")
         if digest(path) != expected:
             raise BundleError(
                 f"{path} is not the file that the manifest describes (its SHA-256 differs); restore it or train the model again."
@@ -127,14 +137,12 @@ def load(model: str | Path, *, threads: int | None = None) -> Bundle:
 
 def _load_encoder(folder: Path, manifest: Mapping[str, Any], threads: int | None) -> Encoder:
     entry = manifest["encoder"]
-    if entry["kind"] == "onnx":
-        _only_listed(manifest, entry["file"], entry["tokenizer"])
-        shape = WindowShape(**entry["window"])
-        encoder: Encoder = OnnxEncoder(folder / entry["file"], folder / entry["tokenizer"], shape=shape, threads=threads)
-    elif entry["kind"] == "sentence-transformers":
-        encoder = SentenceTransformerEncoder(entry["name"], offline=bool(os.environ.get("HF_HUB_OFFLINE")))
-    else:
-        raise BundleError(f"{folder / MANIFEST} asks for an encoder of kind {entry['kind']!r}; expected onnx or sentence-transformers.")
+    # A name of another library's model would have it fetched, or its folder's own code run: a file must not ask for either.
+    if entry["kind"] != "onnx":
+        raise BundleError(f"{folder / MANIFEST} asks for an encoder of kind {entry['kind']!r}; expected onnx. Train the model again.")
+    _only_listed(manifest, entry["file"], entry["tokenizer"])
+    shape = WindowShape(**entry["window"])
+    encoder = OnnxEncoder(folder / entry["file"], folder / entry["tokenizer"], shape=shape, threads=threads)
     if encoder.width != entry["width"]:
         raise BundleError(f"The encoder of {folder} makes embeddings of width {encoder.width}; its manifest says {entry['width']}.")
     return encoder
@@ -143,7 +151,7 @@ def _load_encoder(folder: Path, manifest: Mapping[str, Any], threads: int | None
 def _only_listed(manifest: Mapping[str, Any], *names: str) -> None:
     unlisted = [name for name in names if name not in manifest["files"]]
     if unlisted:
-        raise BundleError(f"The manifest uses {', '.join(unlisted)} without listing its SHA-256; do not use this model.")
+        raise BundleError(f"The manifest uses {', '.join(map(repr, unlisted))} without listing its SHA-256; do not use this model.")
 
 
 def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
@@ -156,13 +164,12 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{folder / HEADS} is not a safetensors file ({error}); restore it or train the model again.") from error
     labels = tuple(manifest["labels"])
-    if len(labels) < 2 or len(set(labels)) < len(labels) or not all(isinstance(label, str) and label for label in labels):
-        raise ValueError(f"labels {manifest['labels']!r} are not two or more different names")
+    _check_labels(labels)
     width = int(manifest["encoder"]["width"])
     stance, garbled, content = manifest["stance"], manifest["garbled"], manifest["content"]
     temperature = _finite(stance, "temperature")
-    if temperature <= 0:
-        raise ValueError(f"the temperature is {temperature}, which is not over zero")
+    if temperature < LEAST_TEMPERATURE:
+        raise ValueError(f"the temperature is {temperature}; expected at least {LEAST_TEMPERATURE}")
     for name, known in (("signs", KINDS), ("verdict_features", VERDICT_FEATURES)):
         if garbled[name] != list(known):
             raise ValueError(f"{name} are {garbled[name]!r}; this version of newsgauge knows {list(known)!r}")
@@ -195,9 +202,21 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
 
 def _finite(section: Mapping[str, Any], name: str) -> float:
     value = section[name]
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} is {value!r}; expected a finite number")
+    if not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        raise ValueError(f"{name} is {value!r:.50}; expected a number between -{LARGEST:g} and {LARGEST:g}")
     return float(value)
+
+
+def _check_labels(labels: Sequence[object]) -> None:
+    """``ValueError`` where a label would do something in a table, on a terminal or at the head of a spreadsheet's column."""
+    wrong = [label for label in labels if not isinstance(label, str) or not 0 < len(label) <= LONGEST_LABEL or not label.isprintable()]
+    wrong += [label for label in labels if isinstance(label, str) and label.startswith(("=", "+", "-", "@", "'"))]
+    if wrong:
+        raise ValueError(
+            f"a label is {ascii(wrong[0])[:120]}; expected printable text of at most {LONGEST_LABEL} characters, no sign first"
+        )
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        raise ValueError(f"the labels are {ascii(labels)[:200]}; expected two or more different names")
 
 
 def head_arrays(heads: Heads) -> dict[str, Floats]:
@@ -248,8 +267,12 @@ def save(
     what else the manifest says (training data, quality, versions), *card* the text of ``README.md``. A folder that exists is
     only replaced with *overwrite*.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as serialized
 
+    try:
+        _check_labels(heads.stance.labels)
+    except ValueError as error:
+        raise BundleError(f"{folder} was not written: {error}. Choose other labels.") from error
     if folder.exists() and not overwrite:
         raise BundleError(f"{folder} exists; choose another folder or ask for overwriting.")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -257,7 +280,8 @@ def save(
     try:
         for name, source in files.items():
             shutil.copyfile(source, temporary / name)
-        save_file(head_arrays(heads), temporary / HEADS)
+        # The library's own writing to a file reports a full disk as an error of its own kind.
+        (temporary / HEADS).write_bytes(serialized(head_arrays(heads)))
         (temporary / "README.md").write_text(card, encoding="utf-8")
         digests = {path.name: digest(path) for path in sorted(temporary.iterdir())}
         manifest = {"format": FORMAT, **head_settings(heads), "encoder": dict(encoder), **about, "files": digests}

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import BundleError, MissingExtraError
+from .graph import refuse_unsafe
+from .heads import LARGEST, Floats
+from .reading import plain_letters
 from .tokens import load_tokenizer, special_ids
 from .windows import WindowShape, plan, sentence_bounds
 
 if TYPE_CHECKING:
     from tokenizers import Encoding as TokenizerEncoding
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,11 @@ class OnnxEncoder:
         options.enable_mem_pattern = False
         # The graph is made of fast operators; what more onnxruntime would fuse, sums into layer norms, is slower.
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        # Whatever the file is called, it is read as what was judged.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
+        self._graph = graph
         try:
+            refuse_unsafe(graph)
             self._session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises bare classes of its own
             raise BundleError(
@@ -97,6 +102,8 @@ class OnnxEncoder:
             ) from error
         self._shape = shape
         self._width = int(self._session.get_outputs()[0].shape[-1])
+        # The last word of the vocabulary has to have its row of weights.
+        self._run([self._start, self._tokenizer.get_vocab_size() - 1, self._separator])
 
     @property
     def width(self) -> int:
@@ -106,9 +113,11 @@ class OnnxEncoder:
     def encode(self, sentences: Sequence[str]) -> Iterator[WindowEncoding]:
         """See :meth:`Encoder.encode`. A sentence is the mean of its word pieces and its separator.
 
+        Letters that only look Latin are read as Latin ones (:func:`~newsgauge.model.reading.plain_letters`); offsets are of the
+        sentence as it is.
         Word pieces of a sentence past ``WindowShape.sentence`` are not read.
         """
-        encodings = self._tokenizer.encode_batch(list(sentences), add_special_tokens=False)
+        encodings = self._tokenizer.encode_batch([plain_letters(sentence) for sentence in sentences], add_special_tokens=False)
         longest = self._shape.sentence
         stream: list[int] = []
         lengths = []
@@ -119,10 +128,26 @@ class OnnxEncoder:
             stream.append(self._separator)
         bounds = sentence_bounds(lengths)
         for window in plan(bounds, self._shape):
-            inputs = np.array([[self._start, *stream[window.start : window.end]]], dtype=np.int64)
-            (hidden,) = self._session.run(None, {"input_ids": inputs})
+            hidden = self._run([self._start, *stream[window.start : window.end]])
             starts = [bounds[i] - window.start + 1 for i in range(window.first, window.last + 1)]
-            yield self._window(hidden[0], starts, encodings[window.first : window.last], window.first)
+            yield self._window(hidden, starts, encodings[window.first : window.last], window.first)
+
+    def _run(self, ids: list[int]) -> Floats:
+        """The states of the word pieces *ids*. *Shape:* (ids, width). :class:`BundleError` where the graph makes anything else of them."""
+        try:
+            (states,) = self._session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})
+        except Exception as error:  # onnxruntime raises bare classes of its own
+            raise BundleError(
+                f"{self._graph} fails on {len(ids)} word pieces ({str(error).splitlines()[0][:300]}); train or fetch the model again."
+            ) from error
+        wanted = (1, len(ids), self._width)
+        if np.shape(states) != wanted or not (np.abs(states) <= LARGEST).all():
+            raise BundleError(
+                f"{self._graph} makes states of shape {np.shape(states)}; expected {wanted}, and finite numbers up to {LARGEST:g}. "
+                "Train or fetch the model again."
+            )
+        hidden: Floats = states[0]
+        return hidden
 
     def _window(self, hidden: Floats, starts: list[int], encodings: list[TokenizerEncoding], first: int) -> WindowEncoding:
         core = hidden[starts[0] : starts[-1]]

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from .errors import BundleError
 
 Floats = npt.NDArray[np.float32]
+LARGEST = 1e6
+"""The most that a weight, a threshold or an embedding can be, either way: over a thousandfold what training makes, and no sum overflows."""
 
 
 def sigmoid(logits: Floats) -> Floats:
@@ -37,8 +39,9 @@ class LinearHead:
                 f"A head has weights of shape {self.weight.shape} and biases of shape {self.bias.shape}; "
                 "expected (outputs, width) and (outputs,)."
             )
-        if not (np.isfinite(self.weight).all() and np.isfinite(self.bias).all()):
-            raise BundleError("A head holds values that are not finite numbers; train the model again.")
+        # Written so that NaN is refused too.
+        if not ((np.abs(self.weight) <= LARGEST).all() and (np.abs(self.bias) <= LARGEST).all()):
+            raise BundleError(f"A head holds values that are not finite, or over {LARGEST:g}; train the model again.")
 
     def logits(self, vectors: Floats) -> Floats:
         """*Shapes:* (rows, width) → (rows, outputs). Each row by itself, so that no row's result depends on the others."""
@@ -62,4 +65,6 @@ class LinearHead:
             raise BundleError(f"The heads file lacks {error}; train the model again.") from error
         if weight.shape != (outputs, width):
             raise BundleError(f"The head {name!r} has weights of shape {weight.shape}; expected {(outputs, width)}.")
-        return cls(np.asarray(weight, dtype=np.float32), np.asarray(bias, dtype=np.float32))
+        # A float64 too large for float32 becomes infinite, and is refused as such.
+        with np.errstate(over="ignore"):
+            return cls(np.asarray(weight, dtype=np.float32), np.asarray(bias, dtype=np.float32))

@@ -118,6 +118,8 @@ def read_raw(
             for raw in _rows(path, kind, stream, _Columns(text_column, id_column), max_bytes):
                 number = raw.number
                 yield raw
+            if number == 0:
+                raise InputError("empty", "there is no row in it: it is empty or holds only white space")
     except InputError as error:
         yield Raw(path, number + 1, InputFailure(path, error.kind, str(error)))
     except OSError as error:

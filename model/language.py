@@ -10,6 +10,8 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from .reading import legible
+
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
@@ -62,7 +64,7 @@ def languages(blocks: Sequence[str]) -> tuple[str | None, list[str | None]]:
     says, or else in the language of the document, which is the language of most letters. Another language than English
     takes a confident decision, for garbled English is still English. None: no letters.
     """
-    samples = [block[:SAMPLE] for block in blocks]
+    samples = [legible(block[:SAMPLE]) for block in blocks]
     letters = [sum(map(str.isalpha, sample)) for sample in samples]
     found = [_judge(sample) if count >= MIN_LETTERS else _by_script(sample) for sample, count in zip(samples, letters, strict=True)]
     weight: Counter[str] = Counter()

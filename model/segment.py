@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import merge
@@ -11,6 +12,7 @@ from typing import Protocol
 
 from .boundaries import QUOTES, cut, gap, is_boundary, plain_ends, quotations
 from .document import Document
+from .reading import UNSEEN
 
 CHUNK = 8_000
 """Code points given to the splitter at once: longer sentences are cut, at white space where there is some."""
@@ -46,7 +48,12 @@ class SentencexSegmenter:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Sentences of ``text`` as ``(start, end)``, in code points: in order, without overlap, all that is not white space."""
-        return _partition(text, self._starts(text))
+        if not UNSEEN.search(text):
+            return _partition(text, self._starts(text))
+        # What a reader does not see neither ends a sentence nor keeps one from ending: it is left out, and its places are counted.
+        places = array("q", (place for place, character in enumerate(text) if not UNSEEN.match(character)))
+        shown = UNSEEN.sub("", text)
+        return _partition(text, (places[start - 1] + 1 for start in self._starts(shown)))
 
     def _starts(self, text: str) -> Iterator[int]:
         if _UNBROKEN.fullmatch(text):

@@ -22,6 +22,8 @@ class WindowShape:
     sentence: int = 160
 
     def __post_init__(self) -> None:
+        if not all(isinstance(size, int) for size in (self.tokens, self.before, self.after, self.sentence)):
+            raise ValueError("The sizes of a window are not all whole numbers; expected counts of tokens.")
         if min(self.before, self.after) < 0 or self.sentence < 1:
             raise ValueError(
                 f"A window has context of {self.before} and {self.after} tokens and sentences of at most {self.sentence}; "

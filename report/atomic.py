@@ -33,14 +33,31 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(name, 0o666 & ~_umask())
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} was made by somebody else in the meantime; choose another name or add --overwrite.")
-        os.replace(name, path)
+        if overwrite:
+            os.replace(name, path)
+        else:
+            _put_where_nothing_is(name, path)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise OutputError(f"{path} cannot be written ({error.strerror}); nothing was left behind.") from error
+            raise OutputError(f"{path} cannot be written ({error.strerror or error}); nothing was left behind.") from error
         raise
+
+
+def _put_where_nothing_is(name: str, path: Path) -> None:
+    """Give the file *name* the name *path*; :class:`OutputError` where something came there in the meantime."""
+    try:
+        # Unlike a renaming, a link is never made over something.
+        os.link(name, path)
+    except FileExistsError as error:
+        raise OutputError(f"{path} was made by somebody else in the meantime; choose another name or add --overwrite.") from error
+    except OSError:
+        # A file system without links.
+        if os.path.lexists(path):
+            raise OutputError(f"{path} was made by somebody else in the meantime; choose another name or add --overwrite.") from None
+        os.replace(name, path)
+        return
+    os.unlink(name)
 
 
 def check_free(path: Path, *, overwrite: bool = False) -> None:
@@ -49,7 +66,8 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
         raise OutputError(f"{path} is a folder; expected the name of a file to write.")
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} is not a regular file; expected the name of a file to write.")
-    if path.exists() and not overwrite:
+    # A link that leads nowhere is somebody's as well.
+    if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} exists; choose another name or add --overwrite.")
     if not path.parent.is_dir():
         raise OutputError(f"{path} cannot be written: there is no folder {path.parent}; make it, or choose another name.")

@@ -56,7 +56,8 @@ class JsonLinesWriter:
         """Nothing is held back."""
 
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Some spreadsheets take the full-width signs for the plain ones.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def guarded(value: Any) -> Any:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("sklearn")
-pytest.importorskip("joblib")
 pytest.importorskip("matplotlib")
 
 from newsgauge.model.bundle import load

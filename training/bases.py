@@ -26,7 +26,8 @@ def load_base(base: str, *, layers: Sequence[int] | None = None, frozen: int | N
     if (Path(base) / MANIFEST).is_file():
         encoder = restore_encoder(Path(base))
     else:
-        encoder = AutoModel.from_pretrained(base, dtype=torch.float32, add_pooling_layer=False)
+        # Weights as a pickle are refused; so is a folder's own code, which the library runs only where it is told to.
+        encoder = AutoModel.from_pretrained(base, dtype=torch.float32, add_pooling_layer=False, use_safetensors=True)
     if layers is not None:
         stack = encoder.encoder.layer
         wrong = [index for index in layers if not 0 <= index < len(stack)]

@@ -156,6 +156,18 @@ def test_quotation_marks_stay_with_their_words(text: str, expected: list[str]) -
     assert sentences(text) == expected
 
 
+@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\ufeff\u2060"], ids=ascii)
+def test_what_nobody_sees_ends_no_sentence_and_hides_no_end(unseen: str) -> None:
+    plain = "The U.S. Coast Guard left. He came. It ended.” He left. Mr. Lee swam. On Jan. 12 it was over."
+    expected = sentences(plain)
+    assert len(expected) == 6
+    hidden = unseen.join(plain)
+    assert [sentence.replace(unseen, "") for sentence in sentences(hidden)] == expected
+    assert "".join("".join(sentence.split()) for sentence in sentences(hidden)) == "".join(hidden.split())
+    assert sentences(unseen) == [unseen]
+    assert sentences(f"{unseen}He left. She stayed.{unseen}") == [f"{unseen}He left.", f"She stayed.{unseen}"]
+
+
 def test_a_block_ends_a_sentence() -> None:
     document = Document.from_text("A heading without a stop\n\nThe ship sank. It was old.")
     assert [(s.block, document.text[s.start : s.end]) for s in segment(document)] == [

@@ -101,7 +101,9 @@ def test_csv_of_nothing_is_a_header(labels: tuple[str, ...]) -> None:
     assert written("csv", [], labels).decode().splitlines() == [",".join(columns(labels))]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1 234 people fled", "-5 degrees", "@minister wrote", "\tIndented", "=cmd|' /C calc'!A0"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1 234 people fled", "-5 degrees", "@minister wrote", "\tIndented", "=cmd|' /C calc'!A0", "＝1+1", "＠x", "\n=1"]
+)
 def test_a_spreadsheet_runs_no_cell_as_a_formula(build: Build, labels: tuple[str, ...], text: str) -> None:
     plain, guarded = csv_rows(written("csv", [build("An = sign inside, +1 too."), build(text)], labels))
     assert guarded["text"] == "'" + text

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
-pytest.importorskip("joblib")
 pytest.importorskip("matplotlib")
 
 from newsgauge.model.bundle import Bundle, load
