@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("sklearn")
+pytest.importorskip("joblib")
 pytest.importorskip("matplotlib")
 
 from newsgauge.model.bundle import load

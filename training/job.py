@@ -18,7 +18,7 @@ from .labels import Columns, LabelledRow, read_labels, shortened
 if TYPE_CHECKING:
     from .retrain import Retrained
 
-HEADS_LIBRARIES = ("sklearn", "scipy", "matplotlib")
+HEADS_LIBRARIES = ("sklearn", "scipy", "joblib", "matplotlib")
 
 
 def need(extra: str, libraries: Sequence[str]) -> None:

@@ -332,7 +332,7 @@ def test_files_that_other_libraries_would_run_lie_there_unread(victim: Victim, m
 
 
 FORBIDDEN = re.compile(
-    r"\b(c?pickle\.|import c?pickle|dill|marshal\.|import marshal|shelve|joblib|torch\.load|read_pickle|np\.load|numpy\.load"
+    r"\b(c?pickle\.|import c?pickle|dill|marshal\.|import marshal|shelve|joblib\.load|torch\.load|read_pickle|np\.load|numpy\.load"
     r"|allow_pickle=True|trust_remote_code|yaml\.load|(?<!\.)eval\(|exec\(|os\.system|shell=True|weights_only=False)"
 )
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+pytest.importorskip("joblib")
 pytest.importorskip("matplotlib")
 
 from newsgauge.model.bundle import Bundle, load
