@@ -131,11 +131,12 @@ def batch(
     id_column: IdColumnOption = None,
     workers: Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Worker processes. Default: one per core.")] = None,
     time_limit: Annotated[
-        float, typer.Option("--time-limit", min=0.001, help="Seconds for one article; one that takes longer is a failure.")
+        float,
+        typer.Option("--time-limit", min=0.001, help="Seconds to read an article, and to score it; one that takes longer is a failure."),
     ] = 120,
     shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="Articles in a shard.")] = 500,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Drop the results of inputs that are no longer there.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Drop the results of files that are no longer there.")] = False,
     overwrite_model: Annotated[
         bool, typer.Option("--overwrite-model", help="Give up the results of another model and score everything again.")
     ] = False,
@@ -150,6 +151,7 @@ def batch(
     from .batch.engine import LocalEngine
     from .batch.interrupt import interruptible
     from .batch.items import Columns
+    from .batch.pool import Limits
     from .batch.run import Plan, run
     from .batch.walk import Selection
     from .batch.worker import Scoring
@@ -164,13 +166,14 @@ def batch(
         columns=Columns(text_column, id_column),
         format=format,
         shard_size=shard_size,
+        time_limit=time_limit,
         prune=prune,
         retry_failed=retry_failed,
         overwrite_model=overwrite_model,
     )
     try:
         scoring = Scoring.with_model(model)
-        engine = LocalEngine(scoring, workers=workers or available_cores(), time_limit=time_limit)
+        engine = LocalEngine(scoring, workers=workers or available_cores(), limits=Limits(article=time_limit))
         with BatchProgress(enabled=not quiet) as progress, interruptible(_stopping) as stop:
             report = run(plan, scoring, engine, stop=stop, watch=progress.update)
     except NewsgaugeError as error:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +15,7 @@ from ..model.inputs import Article, Raw
 from ..model.results import ArticleScore, InputFailure
 from .cards import Outcome
 from .minhash import signature
+from .process import inbox
 
 
 class ArticleScorer(Protocol):
@@ -75,10 +73,7 @@ class Ready:
 
 def work(connection: Connection, load: Callable[[], ArticleScorer]) -> None:
     """Answer each :class:`Raw` that comes through *connection* with its :class:`Outcome`, in order, until it is closed."""
-    # Ctrl-C is for the main process, which lets the shard in hand be finished.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    waiting: SimpleQueue[Raw] = SimpleQueue()
-    threading.Thread(target=_receive, args=(connection, waiting), daemon=True).start()
+    waiting: SimpleQueue[Raw] = inbox(connection)
     try:
         scorer = load()
     except NewsgaugeError as error:
@@ -87,12 +82,3 @@ def work(connection: Connection, load: Callable[[], ArticleScorer]) -> None:
     connection.send(Ready())
     while True:
         connection.send(assess(scorer, waiting.get()))
-
-
-def _receive(connection: Connection, waiting: SimpleQueue[Raw]) -> None:
-    # A thread of its own, so that neither side waits in a full pipe for the other, and the end of the main process is noticed at once.
-    try:
-        while True:
-            waiting.put(connection.recv())
-    except (EOFError, OSError):
-        os._exit(0)

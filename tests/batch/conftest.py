@@ -13,6 +13,7 @@ import pytest
 
 from newsgauge.batch.cards import Outcome
 from newsgauge.batch.engine import LocalEngine
+from newsgauge.batch.pool import Limits
 from newsgauge.batch.run import Plan, Report, run
 from newsgauge.batch.worker import Scoring, assess
 from newsgauge.model.inputs import Raw
@@ -76,8 +77,8 @@ def local(
     folder: Path, output: Path, *, workers: int = 2, scoring: Scoring = batch_fakes.SCORING, time_limit: float = 60, **settings: Any
 ) -> Report:
     """Run over the folder with worker processes."""
-    engine = LocalEngine(scoring, workers=workers, time_limit=time_limit)
-    return run(Plan(str(folder), output, **{"shard_size": 6, **settings}), scoring, engine)
+    engine = LocalEngine(scoring, workers=workers, limits=Limits(article=time_limit))
+    return run(Plan(str(folder), output, **{"shard_size": 6, "time_limit": time_limit, **settings}), scoring, engine)
 
 
 def union(output: Path) -> bytes:

@@ -109,7 +109,7 @@ def test_a_folder_run_imports_no_training_library() -> None:
 def test_the_options_have_the_defaults_of_the_library() -> None:
     import inspect
 
-    from newsgauge.batch.engine import TIME_LIMIT
+    from newsgauge.batch.process import TIME_LIMIT
     from newsgauge.batch.run import SHARD_SIZE
     from newsgauge.cli import batch as command
     from newsgauge.model.inputs import MAX_BYTES

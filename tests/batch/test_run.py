@@ -166,6 +166,11 @@ def test_rows_of_tables_are_articles_and_a_changed_row_is_scored_alone(folder: P
     table.write_text("\n".join(json.dumps(row) for row in rows))
     _, scored = go()
     assert scored == [f"{table}#r4", f"{table}#last"]
+    del rows[7]
+    table.write_text("\n".join(json.dumps(row) for row in rows))
+    report, scored = go()
+    assert scored == [f"{table}#{row['id']}" for row in rows[7:]], "the number of a row is its place"
+    assert report.gone == 0 and sources(tmp_path / "out").count(f"{table}#last") == 1
     go(tmp_path / "fresh")
     assert (tmp_path / "out" / "summary.csv").read_bytes() == (tmp_path / "fresh" / "summary.csv").read_bytes()
 
