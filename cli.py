@@ -48,7 +48,7 @@ class ShardFormat(StrEnum):
 
 InputFormatOption = Annotated[
     str | None,
-    typer.Option("--input-format", help="Read every input as text, markdown, html, jsonl, csv, tsv or parquet, whatever its name."),
+    typer.Option("--input-format", help="Read every input as text, markdown, html, jsonl, csv, tsv, parquet or warc, whatever its name."),
 ]
 TextColumnOption = Annotated[
     str | None,
@@ -65,8 +65,8 @@ def score(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Articles (.txt .md .html .htm), tables with an article a row (.jsonl .csv .tsv .parquet), both also as .gz or .zst, "
-            "or - for standard input.",
+            help="Articles (.txt .md .html .htm), tables with an article a row (.jsonl .csv .tsv .parquet), web crawls (.warc), "
+            "all but Parquet also as .gz or .zst, or - for standard input.",
             metavar="FILES...",
         ),
     ],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..model.inputs import Raw, is_table, read_raw
 from ..model.results import InputFailure
+from ..report.writers import encodable
 from .walk import Selection
 
 
@@ -24,6 +25,11 @@ class Input:
     sha256: str
     error: str | None = None
 
+    @property
+    def order(self) -> tuple[str, int]:
+        """What inputs are sorted by. File names that are no Unicode are written out in results: the order is that of what is written."""
+        return str(encodable(self.path)), self.number
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -31,6 +37,11 @@ class Item:
 
     input: Input
     raw: Raw
+
+    @property
+    def is_file(self) -> bool:
+        """Whether this is not a row of a file but the file; where it failed, rows of it were left unread."""
+        return self.raw.source == self.input.path
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,10 @@ class Manifest:
             self.add(name, [], replaces=[name])
         self._index()
 
+    def count(self, name: str) -> int:
+        """How many inputs a finished shard has."""
+        return len(self._shards[name].keys)
+
     def inputs(self, name: str) -> list[Input]:
         """The inputs of a finished shard."""
         with open(self._path, "rb") as lines:

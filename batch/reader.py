@@ -101,8 +101,7 @@ class Reader:
                 return
             if isinstance(message, Item):
                 given, last, deaths = given + 1, message.input.number, 0
-                # A failure that names the file and not a row of it says that the rest could not be read.
-                whole = not (isinstance(message.raw.content, InputFailure) and message.raw.source == file.path)
+                whole = message.input.error is None or not message.is_file
                 yield message
             elif message is None:
                 yield End(file, whole)

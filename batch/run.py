@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from .reader import End, Reader
 from .shards import FORMATS as SHARD_FORMATS
 from .shards import Store
 from .summary import Totals, summarise
+from .upkeep import drop_stale, free_name, merge_small
 from .walk import Found, Selection, Skipped, walk
 from .worker import Scoring
 
@@ -101,7 +102,8 @@ def run(
         if feed.interrupted:
             return Report(tally.articles, tally.sentences, tally.known, 0, True, None)
         gone = 0 if plan.prune else manifest.gone()
-        _drop_stale(store, manifest, prune=plan.prune)
+        drop_stale(store, manifest, prune=plan.prune)
+        merge_small(store, manifest, plan.shard_size)
         totals = summarise(plan.output, [(store.cards(name), first) for name, first in manifest.shards], scoring.labels)
         return Report(tally.articles, tally.sentences, tally.known, gone, False, totals)
 
@@ -175,7 +177,7 @@ class _Feed:
         shard = self._open[number]
         if not shard.full or shard.done < len(shard.inputs):
             return
-        name = _free_name(self._store, self._manifest, shard.inputs)
+        name = free_name(self._store, self._manifest, shard.inputs)
         self._store.write(name, shard.inputs, [outcome for outcome in shard.outcomes if outcome is not None])
         self._manifest.add(name, shard.inputs)
         del self._open[number]
@@ -207,25 +209,6 @@ class _Shard:
     outcomes: list[Outcome | None] = field(default_factory=list)
     done: int = 0
     full: bool = False
-
-
-def _free_name(store: Store, manifest: Manifest, inputs: Sequence[Input]) -> str:
-    """The name of a shard; a finished shard is never written over, for its two files cannot be replaced at once."""
-    name = store.name(inputs)
-    taken = 0
-    while (chosen := f"{name}-{taken}" if taken else name) in manifest:
-        taken += 1
-    return chosen
-
-
-def _drop_stale(store: Store, manifest: Manifest, *, prune: bool) -> None:
-    for old, keep in list(manifest.stale(prune=prune)):
-        inputs = [item for item, kept in zip(manifest.inputs(old), keep, strict=True) if kept]
-        new = _free_name(store, manifest, inputs)
-        if inputs:
-            store.rewrite(old, new, keep)
-        manifest.add(new, inputs, replaces=[old])
-        store.remove(old)
 
 
 def _measure(plan: Plan) -> int:
