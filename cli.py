@@ -46,6 +46,13 @@ class ShardFormat(StrEnum):
     jsonl = "jsonl"
 
 
+class EngineName(StrEnum):
+    """What does the work of ``batch``."""
+
+    local = "local"
+    ray = "ray"
+
+
 InputFormatOption = Annotated[
     str | None,
     typer.Option("--input-format", help="Read every input as text, markdown, html, jsonl, csv, tsv, parquet or warc, whatever its name."),
@@ -129,7 +136,13 @@ def batch(
     input_format: InputFormatOption = None,
     text_column: TextColumnOption = None,
     id_column: IdColumnOption = None,
-    workers: Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Worker processes. Default: one per core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-j", min=1, help="Worker processes, or actors of Ray. Default: one per core.")
+    ] = None,
+    engine: Annotated[EngineName, typer.Option("--engine", help="Worker processes here, or actors of Ray (extra ray).")] = EngineName.local,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", help="The Ray cluster to use, as HOST:PORT or auto. Default: Ray is started here.")
+    ] = None,
     time_limit: Annotated[
         float,
         typer.Option("--time-limit", min=0.001, help="Seconds to read an article, and to score it; one that takes longer is a failure."),
@@ -148,14 +161,13 @@ def batch(
     usage, 130 after Ctrl-C.
     """
     from .batch.account import account
-    from .batch.engine import LocalEngine
+    from .batch.engine import chosen
     from .batch.interrupt import interruptible
     from .batch.items import Columns
     from .batch.pool import Limits
     from .batch.run import Plan, run
     from .batch.walk import Selection
     from .batch.worker import Scoring
-    from .model.encoder import available_cores
     from .model.errors import NewsgaugeError
     from .report.progress import BatchProgress
 
@@ -173,9 +185,9 @@ def batch(
     )
     try:
         scoring = Scoring.with_model(model)
-        engine = LocalEngine(scoring, workers=workers or available_cores(), limits=Limits(article=time_limit))
+        using = chosen(engine, scoring, workers=workers, address=ray_address, limits=Limits(article=time_limit))
         with BatchProgress(enabled=not quiet) as progress, interruptible(_stopping) as stop:
-            report = run(plan, scoring, engine, stop=stop, watch=progress.update)
+            report = run(plan, scoring, using, stop=stop, watch=progress.update)
     except NewsgaugeError as error:
         fail(str(error))
     except KeyboardInterrupt:

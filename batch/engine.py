@@ -6,11 +6,15 @@ from collections.abc import Generator, Iterator, Sequence
 from multiprocessing.connection import wait
 from typing import Protocol
 
+from ..model.encoder import available_cores
+from ..model.errors import NewsgaugeError
 from ..model.inputs import Raw
 from .cards import Outcome
 from .pool import Limits, Pool, Ticket
 from .process import Process
 from .worker import Scoring, work
+
+ENGINES = ("local", "ray")
 
 
 class Engine(Protocol):
@@ -36,6 +40,19 @@ class LocalEngine:
             yield from pool.run()
         finally:
             pool.close()
+
+
+def chosen(name: str, scoring: Scoring, *, workers: int | None, address: str | None, limits: Limits) -> Engine:
+    """The engine of that *name*, one of :data:`ENGINES`; None *workers*: one a core. :class:`NewsgaugeError` for what does not fit."""
+    if name == "ray":
+        from .ray_engine import RayEngine
+
+        return RayEngine(scoring, workers=workers, address=address, limits=limits)
+    if name != "local":
+        raise NewsgaugeError(f"There is no engine {name!r}: use one of {', '.join(ENGINES)}.")
+    if address is not None:
+        raise NewsgaugeError(f"The engine local uses no Ray cluster, but one at {address!r} was given: add --engine ray.")
+    return LocalEngine(scoring, workers=workers or available_cores(), limits=limits)
 
 
 class _Processes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,13 +42,17 @@ class Scoring:
 
         folder = find(model)
         manifest, identity = read_manifest(folder)
-        return cls(partial(_load, str(folder.resolve())), identity, tuple(manifest["labels"]))
+        return cls(partial(_load, str(folder.resolve()), identity), identity, tuple(manifest["labels"]))
 
 
-def _load(folder: str) -> ArticleScorer:
+def _load(folder: str, identity: str) -> ArticleScorer:
     from ..model.scorer import Scorer
 
-    return Scorer.from_folder(folder, threads=1)
+    scorer = Scorer.from_folder(folder, threads=1)
+    # Another machine may have another release, and the folder may have been trained into since the run began.
+    if scorer.model != identity:
+        raise NewsgaugeError(f"{folder} on {platform.node()} holds the model {scorer.model}, not {identity}: put the same one there.")
+    return scorer
 
 
 def assess(scorer: ArticleScorer, raw: Raw) -> Outcome:

@@ -14,7 +14,7 @@ import batch_fakes
 import pytest
 
 from newsgauge.batch.cards import Outcome
-from newsgauge.batch.engine import LocalEngine
+from newsgauge.batch.engine import LocalEngine, chosen
 from newsgauge.batch.pool import DEPTH, Limits
 from newsgauge.batch.worker import assess
 from newsgauge.model.errors import NewsgaugeError
@@ -122,6 +122,13 @@ def test_workers_that_all_hang_while_they_load_end_the_run() -> None:
     engine = LocalEngine(replace(batch_fakes.SCORING, load=batch_fakes.load_late), workers=2, limits=Limits(load=0.2))
     with pytest.raises(NewsgaugeError, match=r"after 0\.2 seconds.*--workers"):
         list(engine.run((i, raw(i)) for i in range(10)))
+
+
+def test_what_is_no_engine_or_does_not_fit_it_is_refused() -> None:
+    with pytest.raises(NewsgaugeError, match="local, ray"):
+        chosen("spark", batch_fakes.SCORING, workers=1, address=None, limits=Limits())
+    with pytest.raises(NewsgaugeError, match="--engine ray"):
+        chosen("local", batch_fakes.SCORING, workers=1, address="auto", limits=Limits())
 
 
 def test_no_worker_outlives_its_run() -> None:
