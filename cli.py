@@ -46,9 +46,16 @@ class ShardFormat(StrEnum):
     jsonl = "jsonl"
 
 
+class EngineName(StrEnum):
+    """What does the work of ``batch``."""
+
+    local = "local"
+    ray = "ray"
+
+
 InputFormatOption = Annotated[
     str | None,
-    typer.Option("--input-format", help="Read every input as text, markdown, html, jsonl, csv, tsv or parquet, whatever its name."),
+    typer.Option("--input-format", help="Read every input as text, markdown, html, jsonl, csv, tsv, parquet or warc, whatever its name."),
 ]
 TextColumnOption = Annotated[
     str | None,
@@ -65,8 +72,8 @@ def score(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Articles (.txt .md .html .htm), tables with an article a row (.jsonl .csv .tsv .parquet), both also as .gz or .zst, "
-            "or - for standard input.",
+            help="Articles (.txt .md .html .htm), tables with an article a row (.jsonl .csv .tsv .parquet), web crawls (.warc), "
+            "all but Parquet also as .gz or .zst, or - for standard input.",
             metavar="FILES...",
         ),
     ],
@@ -129,13 +136,20 @@ def batch(
     input_format: InputFormatOption = None,
     text_column: TextColumnOption = None,
     id_column: IdColumnOption = None,
-    workers: Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Worker processes. Default: one per core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-j", min=1, help="Worker processes, or actors of Ray. Default: one per core.")
+    ] = None,
+    engine: Annotated[EngineName, typer.Option("--engine", help="Worker processes here, or actors of Ray (extra ray).")] = EngineName.local,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", help="The Ray cluster to use, as HOST:PORT or auto. Default: Ray is started here.")
+    ] = None,
     time_limit: Annotated[
-        float, typer.Option("--time-limit", min=0.001, help="Seconds for one article; one that takes longer is a failure.")
+        float,
+        typer.Option("--time-limit", min=0.001, help="Seconds to read an article, and to score it; one that takes longer is a failure."),
     ] = 120,
     shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="Articles in a shard.")] = 500,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Drop the results of inputs that are no longer there.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Drop the results of files that are no longer there.")] = False,
     overwrite_model: Annotated[
         bool, typer.Option("--overwrite-model", help="Give up the results of another model and score everything again.")
     ] = False,
@@ -147,13 +161,13 @@ def batch(
     usage, 130 after Ctrl-C.
     """
     from .batch.account import account
-    from .batch.engine import LocalEngine
+    from .batch.engine import chosen
     from .batch.interrupt import interruptible
     from .batch.items import Columns
+    from .batch.pool import Limits
     from .batch.run import Plan, run
     from .batch.walk import Selection
     from .batch.worker import Scoring
-    from .model.encoder import available_cores
     from .model.errors import NewsgaugeError
     from .report.progress import BatchProgress
 
@@ -164,15 +178,16 @@ def batch(
         columns=Columns(text_column, id_column),
         format=format,
         shard_size=shard_size,
+        time_limit=time_limit,
         prune=prune,
         retry_failed=retry_failed,
         overwrite_model=overwrite_model,
     )
     try:
         scoring = Scoring.with_model(model)
-        engine = LocalEngine(scoring, workers=workers or available_cores(), time_limit=time_limit)
+        using = chosen(engine, scoring, workers=workers, address=ray_address, limits=Limits(article=time_limit))
         with BatchProgress(enabled=not quiet) as progress, interruptible(_stopping) as stop:
-            report = run(plan, scoring, engine, stop=stop, watch=progress.update)
+            report = run(plan, scoring, using, stop=stop, watch=progress.update)
     except NewsgaugeError as error:
         fail(str(error))
     except KeyboardInterrupt:

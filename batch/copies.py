@@ -31,7 +31,11 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """``cluster`` is the lowest index in an article's cluster, ``spun_from`` the index of its original or -1. *Shape:* ``(articles,)``."""
+    """``cluster`` is the lowest index in an article's cluster, ``spun_from`` the index of its original or -1. *Shape:* ``(articles,)``.
+
+    A cluster is what copies tie together, each to the next: the first and the last of a story that was rewritten step by step are
+    in one, however little they share.
+    """
 
     cluster: Indices
     spun_from: Indices

@@ -1,14 +1,15 @@
-"""Items: the articles of a folder, each with what tells whether it has changed."""
+"""Items: the articles in the files of a folder, each with what tells whether it has changed."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..model.inputs import Raw, read_raw
+from ..model.inputs import Raw, is_table, read_raw
 from ..model.results import InputFailure
-from .walk import Found, Selection, Skipped
+from ..report.writers import encodable
+from .walk import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Input:
     sha256: str
     error: str | None = None
 
+    @property
+    def order(self) -> tuple[str, int]:
+        """What inputs are sorted by. File names that are no Unicode are written out in results: the order is that of what is written."""
+        return str(encodable(self.path)), self.number
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -31,6 +37,11 @@ class Item:
 
     input: Input
     raw: Raw
+
+    @property
+    def is_file(self) -> bool:
+        """Whether this is not a row of a file but the file; where it failed, rows of it were left unread."""
+        return self.raw.source == self.input.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +52,21 @@ class Columns:
     id: str | None = None
 
 
-def items(found: Iterable[Found | Skipped | InputFailure], selection: Selection, columns: Columns) -> Iterator[Item | Skipped | Found]:
-    """The articles of the files in *found*, in order; a :class:`Found` comes back when all of its articles have come."""
-    for entry in found:
-        if isinstance(entry, InputFailure):
-            yield identify(entry.source, Raw(entry.source, 0, entry))
-        elif isinstance(entry, Skipped):
-            yield entry
-        else:
-            rows = read_raw(
-                entry.path, text_column=columns.text, id_column=columns.id, format=selection.format, max_bytes=selection.max_bytes
-            )
-            for raw in rows:
-                yield identify(entry.path, raw)
-            yield entry
+def items(path: str, selection: Selection, columns: Columns) -> Iterator[Item]:
+    """The articles in a file. Whatever keeps it from being read is an ``InputFailure``; where it names the file, the rest is unread."""
+    last: int | None = None
+    try:
+        for raw in read_raw(path, text_column=columns.text, id_column=columns.id, format=selection.format, max_bytes=selection.max_bytes):
+            last = raw.number
+            yield identify(path, raw)
+    except Exception as error:  # a library may fail in any way; the run goes on
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}; the rest of the file was passed over"
+        yield unread(path, last, selection, InputFailure(path, "crash", told))
+
+
+def unread(path: str, last: int | None, selection: Selection, failure: InputFailure) -> Item:
+    """What stands for the rest of a file that cannot be read on after the article with the number *last*, None for none."""
+    return identify(path, Raw(path, (last or 0) + 1 if is_table(path, selection.format) else 0, failure))
 
 
 def identify(path: str, raw: Raw) -> Item:

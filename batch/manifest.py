@@ -107,22 +107,25 @@ class Manifest:
         self._seen[at] = True
         return bool(self._contents[at] == _content(item)) and not (retry_failed and self._failed[at])
 
-    @property
+    def ended(self, path: str) -> None:
+        """Take note that :meth:`holds` was asked about all that is in the file at *path*: of it, anything else is no more."""
+        self._ended.append(_hashed(path))
+
     def gone(self) -> int:
-        """Of the inputs that were done when the run began: how many :meth:`holds` was not asked about."""
-        return int(np.count_nonzero(~self._seen))
+        """Of the inputs that were done when the run began: how many are not in the folder now, for all that is known."""
+        return int(np.count_nonzero(~self._seen)) - len(self._removed())
 
     def stale(self, *, prune: bool) -> Iterator[tuple[str, list[bool]]]:
         """Shards with results that are no longer wanted, each with a flag per input: whether to keep it.
 
-        Not wanted are results that a later shard replaces, and with *prune* those that :attr:`gone` counts.
+        Not wanted are results that a later shard replaces, those of rows that were taken out of a file, and with *prune* those
+        that :meth:`gone` counts.
         """
         names = list(self._shards)
         keys = _joined([self._shards[name].keys for name in names], np.dtype(np.uint64))
         keep = np.zeros(len(keys), np.bool_)
         keep[_last_places(keys)[1]] = True
-        if prune:
-            keep &= ~np.isin(keys, self._keys[~self._seen])
+        keep &= ~np.isin(keys, self._keys[~self._seen] if prune else self._removed())
         ends = np.cumsum([len(self._shards[name].keys) for name in names])
         for name, flags in zip(names, np.split(keep, ends[:-1]), strict=True) if names else ():
             if not flags.all():
@@ -140,11 +143,33 @@ class Manifest:
             self.add(name, [], replaces=[name])
         self._index()
 
+    def count(self, name: str) -> int:
+        """How many inputs a finished shard has."""
+        return len(self._shards[name].keys)
+
     def inputs(self, name: str) -> list[Input]:
         """The inputs of a finished shard."""
         with open(self._path, "rb") as lines:
             lines.seek(self._shards[name].offset)
             return [Input(*row) for row in json.loads(lines.readline())["inputs"]]
+
+    def _removed(self) -> npt.NDArray[np.uint64]:
+        """The keys of inputs that were not asked about, though all of their file was."""
+        unseen = self._keys[~self._seen]
+        ended = np.unique(np.frombuffer(self._ended, np.uint64))
+        removed = [np.empty(0, np.uint64)]
+        for name, shard in self._shards.items() if len(unseen) else ():
+            keys = np.frombuffer(shard.keys, np.uint64)
+            places = np.flatnonzero(np.isin(keys, unseen))
+            if not len(places):
+                continue
+            inputs = self.inputs(name)
+            paths = [inputs[place].path for place in places.tolist()]
+            # A folder that could not be listed is an input, until it can.
+            listed = np.fromiter(map(os.path.isdir, paths), np.bool_, len(paths))
+            read = np.isin(np.fromiter(map(_hashed, paths), np.uint64, len(paths)), ended)
+            removed.append(keys[places[listed | read]])
+        return np.unique(np.concatenate(removed))
 
     def _append(self, entry: dict[str, Any]) -> int:
         """Write a line and wait until it is on disk; where it starts."""
@@ -166,6 +191,7 @@ class Manifest:
         self._contents = _joined([shard.contents for shard in shards], np.dtype(np.uint64))[last]
         self._failed = _joined([shard.failed for shard in shards], np.dtype(np.bool_))[last]
         self._seen = np.zeros(len(self._keys), np.bool_)
+        self._ended = array("Q")
 
 
 def finished(folder: Path) -> tuple[Header, list[str]]:
@@ -194,8 +220,11 @@ def _last_places(keys: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[
 
 
 def _key(item: Input) -> int:
-    data = f"{item.path}\0{item.number}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+    return _hashed(f"{item.path}\0{item.number}")
+
+
+def _hashed(place: str) -> int:
+    return int.from_bytes(hashlib.blake2b(place.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def _content(item: Input) -> int:

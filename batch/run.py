@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,11 +19,14 @@ from ..report.atomic import atomic_output
 from ..report.progress import Tally
 from .cards import Outcome
 from .engine import Engine
-from .items import Columns, Input, Item, items
+from .items import Columns, Input, Item
 from .manifest import Header, Manifest
+from .process import TIME_LIMIT
+from .reader import End, Reader
 from .shards import FORMATS as SHARD_FORMATS
 from .shards import Store
 from .summary import Totals, summarise
+from .upkeep import drop_stale, free_name, merge_small
 from .walk import Found, Selection, Skipped, walk
 from .worker import Scoring
 
@@ -38,8 +41,8 @@ _Ticket = tuple[int, int]
 class Plan:
     """What to run: the articles in *folder*, to shards of ``shard_size`` articles in *output*.
 
-    ``prune`` drops the results of inputs that are no longer there, ``retry_failed`` tries again what failed,
-    ``overwrite_model`` gives up the results of another model.
+    ``time_limit`` is how many seconds the reading of an article may take, not its scoring. ``prune`` drops the results of inputs
+    that are no longer there, ``retry_failed`` tries again what failed, ``overwrite_model`` gives up the results of another model.
     """
 
     folder: str
@@ -48,6 +51,7 @@ class Plan:
     columns: Columns = field(default_factory=Columns)
     format: str = "parquet"
     shard_size: int = SHARD_SIZE
+    time_limit: float = TIME_LIMIT
     prune: bool = False
     retry_failed: bool = False
     overwrite_model: bool = False
@@ -88,7 +92,7 @@ def run(
         store.clean(name for name, _ in manifest.shards)
         with tempfile.TemporaryFile() as skipped:
             feed = _Feed(plan, store, manifest, stop, skipped, tally)
-            with closing(engine.run(feed.jobs())) as outcomes:
+            with closing(feed.jobs()) as jobs, closing(engine.run(jobs)) as outcomes:
                 for ticket, outcome in outcomes:
                     feed.take(ticket, outcome)
                     watch(tally)
@@ -97,8 +101,9 @@ def run(
                 shutil.copyfileobj(skipped, stream)
         if feed.interrupted:
             return Report(tally.articles, tally.sentences, tally.known, 0, True, None)
-        gone = 0 if plan.prune else manifest.gone
-        _drop_stale(store, manifest, prune=plan.prune)
+        gone = 0 if plan.prune else manifest.gone()
+        drop_stale(store, manifest, prune=plan.prune)
+        merge_small(store, manifest, plan.shard_size)
         totals = summarise(plan.output, [(store.cards(name), first) for name, first in manifest.shards], scoring.labels)
         return Report(tally.articles, tally.sentences, tally.known, gone, False, totals)
 
@@ -118,17 +123,21 @@ class _Feed:
         self._counted = 0
         self.interrupted = False
 
-    def jobs(self) -> Iterator[tuple[_Ticket, Raw]]:
-        """What an engine is to score; what is known to be unreadable goes into its shard at once."""
+    def jobs(self) -> Generator[tuple[_Ticket, Raw], None, None]:
+        """What an engine is to score; what is known to be unreadable goes into its shard at once. To be closed after use."""
         plan = self._plan
+        with closing(Reader(plan.selection, plan.columns, time_limit=plan.time_limit)) as reader:
+            yield from self._new(reader.read(walk(plan.folder, plan.selection, output=str(plan.output))))
+
+    def _new(self, entries: Iterator[Item | Skipped | End]) -> Iterator[tuple[_Ticket, Raw]]:
         shard: _Shard | None = None
-        for entry in items(walk(plan.folder, plan.selection, output=str(plan.output)), plan.selection, plan.columns):
+        for entry in entries:
             if isinstance(entry, Skipped):
                 line = {"source": entry.path, "skipped": {"kind": entry.reason, "message": entry.message}}
                 self._skipped.write(json.dumps(line).encode() + b"\n")
                 continue
             self._advance(entry)
-            if isinstance(entry, Found) or self._known(entry):
+            if isinstance(entry, End) or self._known(entry):
                 continue
             if shard is None:
                 if self._stop():
@@ -139,7 +148,7 @@ class _Feed:
             ticket = (self._begun, len(shard.inputs))
             shard.inputs.append(entry.input)
             shard.outcomes.append(None)
-            shard.full = len(shard.inputs) == plan.shard_size
+            shard.full = len(shard.inputs) == self._plan.shard_size
             if isinstance(entry.raw.content, InputFailure):
                 self.take(ticket, Outcome(entry.raw.content))
             else:
@@ -168,7 +177,7 @@ class _Feed:
         shard = self._open[number]
         if not shard.full or shard.done < len(shard.inputs):
             return
-        name = _free_name(self._store, self._manifest, shard.inputs)
+        name = free_name(self._store, self._manifest, shard.inputs)
         self._store.write(name, shard.inputs, [outcome for outcome in shard.outcomes if outcome is not None])
         self._manifest.add(name, shard.inputs)
         del self._open[number]
@@ -180,14 +189,16 @@ class _Feed:
             self._tally.known_bytes += item.input.size
         return known
 
-    def _advance(self, entry: Item | Found) -> None:
-        """Count the bytes that were gone through; those of a table add up to the size of its file at its end."""
+    def _advance(self, entry: Item | End) -> None:
+        """Note how far the run is; the bytes of a table add up to the size of its file at its end."""
         if isinstance(entry, Item):
             self._counted += entry.input.size
             self._tally.done_bytes += entry.input.size
         else:
-            self._tally.done_bytes += entry.size - self._counted
+            self._tally.done_bytes += entry.found.size - self._counted
             self._counted = 0
+            if entry.whole:
+                self._manifest.ended(entry.found.path)
 
 
 @dataclass(slots=True)
@@ -198,25 +209,6 @@ class _Shard:
     outcomes: list[Outcome | None] = field(default_factory=list)
     done: int = 0
     full: bool = False
-
-
-def _free_name(store: Store, manifest: Manifest, inputs: Sequence[Input]) -> str:
-    """The name of a shard; a finished shard is never written over, for its two files cannot be replaced at once."""
-    name = store.name(inputs)
-    taken = 0
-    while (chosen := f"{name}-{taken}" if taken else name) in manifest:
-        taken += 1
-    return chosen
-
-
-def _drop_stale(store: Store, manifest: Manifest, *, prune: bool) -> None:
-    for old, keep in list(manifest.stale(prune=prune)):
-        inputs = [item for item, kept in zip(manifest.inputs(old), keep, strict=True) if kept]
-        new = _free_name(store, manifest, inputs)
-        if inputs:
-            store.rewrite(old, new, keep)
-        manifest.add(new, inputs, replaces=[old])
-        store.remove(old)
 
 
 def _measure(plan: Plan) -> int:

@@ -81,20 +81,24 @@ class Store:
                 writer.close()
         self._write_cards(name, table([card(item, outcome) for item, outcome in zip(inputs, outcomes, strict=True)]))
 
-    def rewrite(self, old: str, new: str, keep: Sequence[bool]) -> None:
-        """Write those articles of a shard again that are to be kept, one flag an article, under another name."""
+    def rewrite(self, old: Sequence[str], new: str, places: Sequence[int]) -> None:
+        """Write articles of the shards *old* again, as the shard *new*: those at *places*, counted through all of *old*, in that order."""
+        import numpy as np
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        cards = pq.read_table(self.cards(old))
+        cards = pa.concat_tables([pq.read_table(self.cards(name)) for name in old])
         with atomic_output(self.results(new), overwrite=True) as stream:
             if self._format == "jsonl":
-                with self.results(old).open("rb") as lines:
-                    stream.writelines(line for line, kept in zip(lines, keep, strict=True) if kept)
+                lines = [line for name in old for line in self.results(name).read_bytes().splitlines(keepends=True)]
+                stream.writelines(lines[place] for place in places)
             else:
-                rows = [kept for kept, count in zip(keep, cards["rows"].to_pylist(), strict=True) for _ in range(count)]
-                pq.write_table(pq.read_table(self.results(old)).filter(pa.array(rows)), stream, compression="zstd")
-        self._write_cards(new, cards.filter(pa.array(list(keep))))
+                ends = np.cumsum(cards["rows"].to_numpy())
+                starts = np.concatenate([[0], ends[:-1]])
+                rows = np.concatenate([np.arange(starts[place], ends[place]) for place in places])
+                table = pa.concat_tables([pq.read_table(self.results(name)) for name in old])
+                pq.write_table(table.take(rows), stream, compression="zstd")
+        self._write_cards(new, cards.take(list(places)))
 
     def remove(self, name: str) -> None:
         """Delete both files of a shard, if they are there."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
+import json
 import os
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ..model.errors import NewsgaugeError
 from ..model.inputs import MAX_BYTES, is_table, supported
 from ..model.results import InputFailure
+
+LISTED = 100_000
+"""Names of one folder that are held in memory; more are sorted through temporary files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def walk(folder: str, selection: Selection, *, output: str | None = None) -> Ite
     if not stat.S_ISDIR(mode):
         raise NewsgaugeError(f"{folder} is neither a folder nor a regular file; expected a folder of articles.")
     left_out = os.stat(output) if output is not None and os.path.isdir(output) else None
-    # Only the names of the folders on the way down are held, not those of the whole tree.
+    # Only the names in the folders on the way down are held, of each at most so many, not those of the whole tree.
     stack = [_listing(root)]
     while stack:
         entry = next(stack[-1], None)
@@ -76,39 +83,56 @@ def walk(folder: str, selection: Selection, *, output: str | None = None) -> Ite
         else:
             found = _visit(entry, root, selection, left_out)
             if found is None:
-                stack.append(_listing(entry.path))
+                stack.append(_listing(entry.rstrip("/")))
             else:
                 yield found
 
 
-def _listing(folder: str) -> Iterator[os.DirEntry[str] | InputFailure]:
-    try:
-        with os.scandir(folder) as entries:
-            # With the slash that follows a folder's name in a path, the order is that of the paths as strings.
-            ordered = sorted(entries, key=lambda entry: entry.name + "/" * entry.is_dir(follow_symlinks=False))
-    except OSError as error:
-        yield InputFailure(folder, "unreadable", f"the folder cannot be listed: {error.strerror or error}")
-        return
-    yield from ordered
+def _listing(folder: str) -> Iterator[str | InputFailure]:
+    """The paths in a folder, sorted as strings, those of folders with a slash at their end."""
+    with ExitStack() as files:
+        names: list[str] = []
+        runs: list[Iterator[str]] = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    # With the slash that follows a folder's name in a path, the order is that of the paths as strings.
+                    names.append(entry.name + "/" * entry.is_dir(follow_symlinks=False))
+                    if len(names) == LISTED:
+                        runs.append(_written(names, files))
+                        names = []
+        except OSError as error:
+            yield InputFailure(folder, "unreadable", f"the folder cannot be listed: {error.strerror or error}")
+            return
+        for name in heapq.merge(*runs, sorted(names)):
+            yield os.path.join(folder, name)
 
 
-def _visit(
-    entry: os.DirEntry[str], root: str, selection: Selection, left_out: os.stat_result | None
-) -> Found | Skipped | InputFailure | None:
+def _written(names: list[str], files: ExitStack) -> Iterator[str]:
+    """The *names*, sorted, from a temporary file instead of memory."""
+    # In JSON, a name may hold any line break and bytes that are no Unicode.
+    stream = files.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))  # noqa: SIM115 -- open until all runs are merged
+    stream.writelines(json.dumps(name) + "\n" for name in sorted(names))
+    stream.seek(0)
+    return map(json.loads, stream)
+
+
+def _visit(path: str, root: str, selection: Selection, left_out: os.stat_result | None) -> Found | Skipped | InputFailure | None:
     """What to do with one entry; None: go into it."""
-    name = os.path.relpath(entry.path, root).replace(os.sep, "/")
+    path = path.rstrip("/")
+    name = os.path.relpath(path, root).replace(os.sep, "/")
     try:
-        status = entry.stat(follow_symlinks=False)
+        status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
-            return Skipped(entry.path, "link", "a symbolic link; links are not followed")
+            return Skipped(path, "link", "a symbolic link; links are not followed")
         if not stat.S_ISDIR(status.st_mode):
-            return _judge(entry.path, name, status, selection)
+            return _judge(path, name, status, selection)
         if left_out is not None and os.path.samestat(status, left_out):
-            return Skipped(entry.path, "output", "the folder of the results")
+            return Skipped(path, "output", "the folder of the results")
     except OSError as error:
-        return InputFailure(entry.path, "unreadable", f"cannot be read: {error.strerror or error}")
+        return InputFailure(path, "unreadable", f"cannot be read: {error.strerror or error}")
     if _matches(name, selection.exclude):
-        return Skipped(entry.path, "excluded", "the folder matches --exclude")
+        return Skipped(path, "excluded", "the folder matches --exclude")
     return None
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
+import platform
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from ..model.inputs import Article, Raw
 from ..model.results import ArticleScore, InputFailure
 from .cards import Outcome
 from .minhash import signature
+from .process import inbox
 
 
 class ArticleScorer(Protocol):
@@ -43,13 +42,17 @@ class Scoring:
 
         folder = find(model)
         manifest, identity = read_manifest(folder)
-        return cls(partial(_load, str(folder.resolve())), identity, tuple(manifest["labels"]))
+        return cls(partial(_load, str(folder.resolve()), identity), identity, tuple(manifest["labels"]))
 
 
-def _load(folder: str) -> ArticleScorer:
+def _load(folder: str, identity: str) -> ArticleScorer:
     from ..model.scorer import Scorer
 
-    return Scorer.from_folder(folder, threads=1)
+    scorer = Scorer.from_folder(folder, threads=1)
+    # Another machine may have another release, and the folder may have been trained into since the run began.
+    if scorer.model != identity:
+        raise NewsgaugeError(f"{folder} on {platform.node()} holds the model {scorer.model}, not {identity}: put the same one there.")
+    return scorer
 
 
 def assess(scorer: ArticleScorer, raw: Raw) -> Outcome:
@@ -75,10 +78,7 @@ class Ready:
 
 def work(connection: Connection, load: Callable[[], ArticleScorer]) -> None:
     """Answer each :class:`Raw` that comes through *connection* with its :class:`Outcome`, in order, until it is closed."""
-    # Ctrl-C is for the main process, which lets the shard in hand be finished.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    waiting: SimpleQueue[Raw] = SimpleQueue()
-    threading.Thread(target=_receive, args=(connection, waiting), daemon=True).start()
+    waiting: SimpleQueue[Raw] = inbox(connection)
     try:
         scorer = load()
     except NewsgaugeError as error:
@@ -87,12 +87,3 @@ def work(connection: Connection, load: Callable[[], ArticleScorer]) -> None:
     connection.send(Ready())
     while True:
         connection.send(assess(scorer, waiting.get()))
-
-
-def _receive(connection: Connection, waiting: SimpleQueue[Raw]) -> None:
-    # A thread of its own, so that neither side waits in a full pipe for the other, and the end of the main process is noticed at once.
-    try:
-        while True:
-            waiting.put(connection.recv())
-    except (EOFError, OSError):
-        os._exit(0)

@@ -1,9 +1,10 @@
 """How fast batch runs are, in what memory, and whether an article costs the same in a large folder as in a small one.
 
-    python benchmarks/batch.py --sizes 1000 10000 100000 --workers 1 2 --output runs/benchmark
+    python benchmarks/batch.py --sizes 1000 10000 100000 --workers 1 2 --engines local ray --output runs/benchmark
 
 The corpus is made from the starter articles: sentences of several, drawn anew for each article with a fixed seed. Writes
-``batch.csv`` and, where matplotlib is there, ``batch.png``.
+``batch.csv``, a table for people in ``batch.md`` and, where matplotlib is there, ``batch.png``; all after each run, so that one
+that is stopped leaves what it has measured.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -25,6 +27,7 @@ SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 SENTENCES = 20
 IN_FOLDER = 1000
 PLAIN = "loop over score"
+ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def measure(command: list[str]) -> tuple[float, float]:
     return seconds, peak[0]
 
 
-def run(engine: str, workers: int, folder: Path, count: int) -> Result:
+def run(engine: str, workers: int, folder: Path, count: int, model: str) -> Result:
     """One run over a corpus, all included: start, loading of the model, summary."""
     call = [sys.executable, "-c", "from newsgauge.cli import main; main()"]
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -101,17 +104,59 @@ def run(engine: str, workers: int, folder: Path, count: int) -> Result:
             files = folder.parent / "files.py"
             files.write_text(
                 "import sys\nfrom pathlib import Path\nfrom newsgauge import Scorer\n"
-                "scorer = Scorer.from_folder('default', threads=1)\n"
+                "scorer = Scorer.from_folder(sys.argv[2], threads=1)\n"
                 "for result in scorer.score_files(map(str, sorted(Path(sys.argv[1]).rglob('*.txt')))):\n    result.to_dict()\n"
             )
-            seconds, peak = measure([sys.executable, str(files), str(folder)])
+            seconds, peak = measure([sys.executable, str(files), str(folder), model])
         else:
-            seconds, peak = measure([*call, "batch", str(folder), "-o", f"{scratch}/out", "--workers", str(workers), "--quiet"])
+            options = ["-o", f"{scratch}/out", "--workers", str(workers), "--engine", engine, "--model", model, "--quiet"]
+            seconds, peak = measure([*call, "batch", str(folder), *options])
     return Result(engine, workers, count, round(seconds, 2), round(count / seconds, 2), round(1000 * seconds / count, 3), round(peak, 1))
+
+
+def efficiency(result: Result, results: list[Result]) -> float | None:
+    """How much of what so many workers could do they did: articles a second, over those of one worker times their number."""
+    alone = [one for one in results if (one.engine, one.articles, one.workers) == (result.engine, result.articles, 1)]
+    return result.articles_per_second / (alone[0].articles_per_second * result.workers) if alone and result.workers > 1 else None
+
+
+def table(results: list[Result], model: str) -> str:
+    """The results in Markdown, and how flat the time per article is over the sizes."""
+    lines = [
+        f"Model {model}, {SENTENCES} sentences and a headline an article, start and summary included.\n",
+        "| engine | workers | articles | seconds | articles/s | ms an article | peak MB | parallel efficiency |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for one in results:
+        share = efficiency(one, results)
+        told = "" if share is None else f"{share:.0%}"
+        figures = f"{one.seconds:,.1f} | {one.articles_per_second:,.1f} | {one.milliseconds_per_article:.2f} | {one.peak_megabytes:,.0f}"
+        lines.append(f"| {one.engine} | {one.workers} | {one.articles:,} | {figures} | {told} |")
+    for engine, workers in sorted({(one.engine, one.workers) for one in results}):
+        times = [one.milliseconds_per_article for one in results if (one.engine, one.workers) == (engine, workers)]
+        if len(times) > 1:
+            lines.append(
+                f"\n{engine}, {workers} workers: the slowest size takes {max(times) / min(times) - 1:.1%} more an article than the fastest."
+            )
+    return "\n".join(lines) + "\n"
+
+
+def write(results: list[Result], folder: Path, model: str) -> None:
+    """The table, as CSV and for people, and the plot."""
+    with (folder / "batch.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [field.name for field in fields(Result)])
+        writer.writeheader()
+        writer.writerows(map(asdict, results))
+    (folder / "batch.md").write_text(table(results, model), encoding="utf-8")
+    with suppress(ImportError):
+        plot(results, folder / "batch.png")
 
 
 def plot(results: list[Result], path: Path) -> None:
     """Time per article and memory over the number of articles."""
+    import matplotlib
+
+    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
@@ -126,6 +171,7 @@ def plot(results: list[Result], path: Path) -> None:
     left.legend()
     figure.tight_layout()
     figure.savefig(path, dpi=120)
+    plt.close(figure)
 
 
 def main() -> None:
@@ -133,26 +179,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000], help="articles in each corpus")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="worker processes of each run")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["local"], help="what does the work; ray needs the extra")
+    parser.add_argument("--model", default="default", help="a model folder, or the name of a shipped model")
     parser.add_argument("--plain-up-to", type=int, default=1000, help="largest corpus for the plain loop over score")
-    parser.add_argument("--output", type=Path, required=True, help="folder for corpora, batch.csv and batch.png")
+    parser.add_argument("--output", type=Path, required=True, help="folder for corpora, batch.csv, batch.md and batch.png")
     options = parser.parse_args()
-    results = []
+    results: list[Result] = []
     for count in options.sizes:
         folder = options.output / f"corpus-{count}"
         shutil.rmtree(folder, ignore_errors=True)
         make_corpus(folder, count)
         runs = [(PLAIN, 1)] if count <= options.plain_up_to else []
-        for engine, workers in [*runs, *(("local", workers) for workers in options.workers)]:
-            results.append(run(engine, workers, folder, count))
+        for engine, workers in [*runs, *((engine, workers) for engine in options.engines for workers in options.workers)]:
+            results.append(run(engine, workers, folder, count, options.model))
             print(json.dumps(asdict(results[-1])), flush=True)
-    with (options.output / "batch.csv").open("w", newline="") as table:
-        writer = csv.DictWriter(table, [field.name for field in fields(Result)])
-        writer.writeheader()
-        writer.writerows(map(asdict, results))
-    try:
-        plot(results, options.output / "batch.png")
-    except ImportError:
-        print("matplotlib is not installed: no plot")
+            write(results, options.output, options.model)
+    print(table(results, options.model))
 
 
 if __name__ == "__main__":

@@ -60,11 +60,14 @@ class Document:
         return _build(text, format, None)
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, format: Format = "text") -> Document:
-        """The document in ``data``. Raises ``InputError``: ``empty``, ``binary``, ``encoding``, ``format``."""
+    def from_bytes(cls, data: bytes, *, format: Format = "text", charset: str | None = None) -> Document:
+        """The document in ``data``, ``charset`` being what its server named, if any.
+
+        Raises ``InputError``: ``empty``, ``binary``, ``encoding``, ``format``.
+        """
         if not data.strip():
             raise InputError("empty", "there is no text in it: it is empty or holds only white space")
-        text, encoding = encodings.decode(data, html=format == "html")
+        text, encoding = encodings.decode(data, html=format == "html", charset=charset)
         return _build(text, format, encoding)
 
 

@@ -56,12 +56,12 @@ def refuse_binary(data: bytes) -> None:
         raise InputError("binary", f"this is a binary file, not text ({share}): pass plain text, Markdown or HTML")
 
 
-def decode(data: bytes, *, html: bool = False) -> tuple[str, str]:
+def decode(data: bytes, *, html: bool = False, charset: str | None = None) -> tuple[str, str]:
     """The text of ``data`` and the name of the encoding it was read with (Python's name, lower case).
 
-    Tried in order: byte-order mark, strict UTF-8, with ``html`` the charset the page declares, UTF-8 with a few damaged
-    bytes (each replaced by U+FFFD), and last a detector. Raises ``InputError`` ``binary`` for data that is no text, and
-    ``encoding`` where no encoding fits.
+    Tried in order: byte-order mark, strict UTF-8, *charset* as the server named it, with ``html`` the charset the page
+    declares, UTF-8 with a few damaged bytes (each replaced by U+FFFD), and last a detector. Raises ``InputError`` ``binary``
+    for data that is no text, and ``encoding`` where no encoding fits.
     """
     refuse_binary(data)
     for bom, name in _BOMS:
@@ -74,12 +74,12 @@ def decode(data: bytes, *, html: bool = False) -> tuple[str, str]:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         pass
-    declared = _declared(data) if html else None
-    if declared is not None:
-        try:
-            return data.decode(declared), declared
-        except UnicodeDecodeError:
-            pass
+    for declared in (_named(charset or ""), _declared(data) if html else None):
+        if declared is not None:
+            try:
+                return data.decode(declared), declared
+            except UnicodeDecodeError:
+                pass
     damaged = data.decode("utf-8", errors="replace")
     lost = damaged.count("\ufffd")
     intact = sum(1 for byte in data if byte >= 0xC2) - lost
@@ -117,14 +117,17 @@ def _utf16_without_bom(data: bytes) -> str | None:
 
 def _declared(data: bytes) -> str | None:
     match = _META.search(data[:8192])
-    if match is None:
-        return None
-    name = match.group(1).decode("ascii").lower()
+    return None if match is None else _named(match.group(1).decode("ascii"))
+
+
+def _named(charset: str) -> str | None:
+    """Python's name of an encoding that is tried by its name alone."""
+    name = charset.lower()
     if name.startswith(("utf-16", "utf-32", "utf-8")):
         return None
     try:
         return _WEB_NAMES.get(name) or codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, ValueError):
         return None
 
 

@@ -17,11 +17,13 @@ from .document import Document, Format
 from .encoding import refuse_binary, sniff
 from .errors import InputError
 from .results import InputFailure
+from .warc import pages
 
 MAX_BYTES = 64 * 1024 * 1024
 EXTENSIONS: Mapping[str, str] = {
     ".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet",
+    ".warc": "warc",
 }  # fmt: skip
 """Input format by file-name ending, lower case."""
 FORMATS: tuple[str, ...] = tuple(dict.fromkeys(EXTENSIONS.values()))
@@ -46,6 +48,8 @@ class Article:
 class Raw:
     """One article as it lies in its file, or the reason why there is none. Cheap to make; :meth:`parse` is the work.
 
+    ``encoding`` is what ``content`` was decoded with; of bytes, the charset that the server named.
+
     ``number`` is 0 for a file that is one article, else the place in the table, from 1: no two of one file share it, while
     two may share their ``source``.
     """
@@ -62,10 +66,11 @@ class Raw:
             return self.content
         try:
             if isinstance(self.content, bytes):
-                return Article(self.source, Document.from_bytes(self.content, format=self.format))
+                return Article(self.source, Document.from_bytes(self.content, format=self.format, charset=self.encoding))
             return Article(self.source, replace(Document.from_text(self.content), encoding=self.encoding))
         except InputError as error:
-            return InputFailure(self.source, error.kind, f"row {self.number}: {error}" if self.number else str(error))
+            place = "record" if isinstance(self.content, bytes) else "row"
+            return InputFailure(self.source, error.kind, f"{place} {self.number}: {error}" if self.number else str(error))
 
 
 def read(
@@ -80,10 +85,11 @@ def read(
 
     ``format`` is one of :data:`FORMATS`; None goes by the ending of the file name (``-``: text). Text, Markdown and HTML
     are one article of at most ``max_bytes``. JSON Lines, CSV, TSV and Parquet hold an article a row, of at most
-    ``max_bytes``, and are streamed. All but Parquet may be compressed, with a further ``.gz`` or ``.zst`` to their name. The
-    text column is ``text_column`` or the first of :data:`TEXT_COLUMNS` that is there, in any case of letters; the id column
-    ``id_column`` or the first of :data:`ID_COLUMNS`. A row without an id goes by its number from 1: of the line in JSON
-    Lines, of the row after the header elsewhere. Never raises for a fault in the input.
+    ``max_bytes``, and are streamed; WARC (extra ``warc``) holds one in each response with an HTML page. All but Parquet may
+    be compressed, with a further ``.gz`` or ``.zst`` to their name. The text column is ``text_column`` or the first of
+    :data:`TEXT_COLUMNS` that is there, in any case of letters; the id column ``id_column`` or the first of
+    :data:`ID_COLUMNS`. A row without an id goes by its number from 1: of the line in JSON Lines, of the row after the header
+    elsewhere; a page by its URI. Never raises for a fault in the input.
     """
     for raw in read_raw(path, text_column=text_column, id_column=id_column, format=format, max_bytes=max_bytes):
         yield raw.parse()
@@ -106,7 +112,8 @@ def read_raw(
         if kind not in _ARTICLE_FORMATS:
             number = 0
         with _opened(path) as file:
-            stream = expanded(path, file)
+            # A WARC file is compressed record by record, which its reader knows how to use.
+            stream = file if kind == "warc" else expanded(path, file)
             if kind == "parquet" and stream is not file:
                 raise InputError("format", "Parquet is compressed within and cannot be read from a compressed file: unpack it first")
             if kind in _ARTICLE_FORMATS:
@@ -131,6 +138,8 @@ def _rows(path: str, kind: str, stream: BinaryIO, columns: _Columns, max_bytes: 
         return _read_jsonl(path, stream, columns, max_bytes)
     if kind == "parquet":
         return _read_parquet(path, stream, columns, max_bytes)
+    if kind == "warc":
+        return _read_warc(path, stream, max_bytes)
     return _read_csv(path, stream, columns, max_bytes, "\t" if kind == "tsv" else None)
 
 
@@ -352,3 +361,12 @@ def _read_parquet(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int
         raise InputError("table", f"not a readable Parquet table ({detail})") from None
     if number == 0:
         raise InputError("empty", "the table has no rows")
+
+
+def _read_warc(path: str, stream: BinaryIO, max_bytes: int) -> Iterator[Raw]:
+    for page in pages(stream, max_bytes):
+        source = f"{path}#{page.name or page.number}"
+        if page.fault is not None:
+            yield Raw(source, page.number, InputFailure(source, *page.fault))
+        else:
+            yield Raw(source, page.number, page.html, "html", page.charset)

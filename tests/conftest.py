@@ -10,12 +10,6 @@ from newsgauge.model.bundle import MANIFEST, shipped_models
 from newsgauge.model.scorer import Scorer
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The long fuzz run is left out unless ``-m`` speaks of it."""
-    if "fuzz" not in config.getoption("markexpr"):
-        items[:] = [item for item in items if item.get_closest_marker("fuzz") is None]
-
-
 @pytest.fixture(scope="session")
 def small_model() -> Path:
     """The folder of the quicker of the shipped models. Read it, never write to it."""

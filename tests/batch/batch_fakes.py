@@ -75,5 +75,17 @@ def load_and_die() -> FakeScorer:
     os._exit(9)
 
 
+def load_late() -> FakeScorer:
+    time.sleep(600)
+    return load()
+
+
+def load_late_once(mark: str) -> FakeScorer:
+    if not Path(mark).exists():
+        Path(mark).touch()
+        time.sleep(600)
+    return load()
+
+
 SCORING = Scoring(load, "fake@1", LABELS)
 OTHER = Scoring(load_other, "fake@2", LABELS)

@@ -13,9 +13,14 @@ import pytest
 
 from newsgauge.batch.cards import Outcome
 from newsgauge.batch.engine import LocalEngine
+from newsgauge.batch.items import Columns, identify, items
+from newsgauge.batch.pool import Limits
+from newsgauge.batch.reader import End
 from newsgauge.batch.run import Plan, Report, run
+from newsgauge.batch.walk import Found, Selection
 from newsgauge.batch.worker import Scoring, assess
 from newsgauge.model.inputs import Raw
+from newsgauge.model.results import InputFailure
 
 # Worker processes get this process's path, and so find the fakes.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -44,6 +49,30 @@ class InProcess:
             yield ticket, assess(self._scorer, raw)
 
 
+class ReadHere:
+    """A reader without a process, whose start takes longer than most of the runs here."""
+
+    def __init__(self, selection: Selection, columns: Columns, *, time_limit: float) -> None:
+        self._selection = selection
+        self._columns = columns
+
+    def read(self, entries: Iterator[Any]) -> Iterator[Any]:
+        for entry in entries:
+            if isinstance(entry, InputFailure):
+                yield identify(entry.source, Raw(entry.source, 0, entry))
+            elif isinstance(entry, Found):
+                whole = True
+                for item in items(entry.path, self._selection, self._columns):
+                    whole = item.input.error is None or not item.is_file
+                    yield item
+                yield End(entry, whole)
+            else:
+                yield entry
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Twenty articles in three folders."""
@@ -59,8 +88,10 @@ Go = Callable[..., tuple[Report, list[str]]]
 
 
 @pytest.fixture
-def go(folder: Path, tmp_path: Path) -> Go:
+def go(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
     """Run over the folder in this process; gives the report and the sources that were scored."""
+
+    monkeypatch.setattr("newsgauge.batch.run.Reader", ReadHere)
 
     def start(
         output: Path | None = None, *, scoring: Scoring = batch_fakes.SCORING, stop: Any = lambda: False, **settings: Any
@@ -76,8 +107,8 @@ def local(
     folder: Path, output: Path, *, workers: int = 2, scoring: Scoring = batch_fakes.SCORING, time_limit: float = 60, **settings: Any
 ) -> Report:
     """Run over the folder with worker processes."""
-    engine = LocalEngine(scoring, workers=workers, time_limit=time_limit)
-    return run(Plan(str(folder), output, **{"shard_size": 6, **settings}), scoring, engine)
+    engine = LocalEngine(scoring, workers=workers, limits=Limits(article=time_limit))
+    return run(Plan(str(folder), output, **{"shard_size": 6, "time_limit": time_limit, **settings}), scoring, engine)
 
 
 def union(output: Path) -> bytes:

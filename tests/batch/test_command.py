@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
 import shutil
@@ -41,6 +42,9 @@ def test_good_inputs_are_scored_among_bad_ones_and_each_reason_is_told(folder: P
     (folder / "empty.txt").write_bytes(b"")
     with (folder / "huge.txt").open("wb") as huge:
         huge.truncate(65 * 1024 * 1024)
+    with gzip.open(folder / "bomb.txt.gz", "wb") as bomb:
+        for _ in range(65):
+            bomb.write(bytes(1024 * 1024))
     os.mkfifo(folder / "pipe.txt")
     (folder / "dangling.txt").symlink_to("nowhere")
     (folder / "rows.jsonl").write_text(json.dumps({"id": "r1", "text": clean}) + "\n{broken\n")
@@ -48,7 +52,7 @@ def test_good_inputs_are_scored_among_bad_ones_and_each_reason_is_told(folder: P
     result = batch(folder, "-o", output, "--workers", "1")
     assert result.returncode == 1
     # On a slow machine there are lines of progress before.
-    assert b"4 inputs failed" in result.stderr.splitlines()[-1] and b"accusation" in result.stdout
+    assert b"5 inputs failed" in result.stderr.splitlines()[-1] and b"accusation" in result.stdout
     with (output / "summary.csv").open(newline="", encoding="utf-8") as table:
         rows = {Path(row["source"]).name: row for row in csv.DictReader(table)}
     assert set(rows) == {"demo.html", "harbour-inquiry.txt", "quarry-spill.txt", "rows.jsonl#r1", "wide.txt"}
@@ -58,6 +62,7 @@ def test_good_inputs_are_scored_among_bad_ones_and_each_reason_is_told(folder: P
     assert {Path(line["source"]).name: line["error"]["kind"] for line in failed} == {
         "archive.txt": "binary",
         "binary.txt": "binary",
+        "bomb.txt.gz": "too-large",
         "empty.txt": "empty",
         "rows.jsonl#2": "json",
     }
@@ -89,6 +94,7 @@ def test_wrong_usage_is_status_two(folder: Path, tmp_path: Path) -> None:
         ((tmp_path / "nowhere", "-o", tmp_path / "out"), "nowhere"),
         ((folder, "-o", folder), "another one"),
         ((folder, "-o", tmp_path / "out", "--model", "nobody"), "nobody"),
+        ((folder, "-o", tmp_path / "out", "--ray-address", "auto"), "--engine ray"),
     ):
         result = batch(*arguments)
         assert result.returncode == 2
@@ -109,7 +115,7 @@ def test_a_folder_run_imports_no_training_library() -> None:
 def test_the_options_have_the_defaults_of_the_library() -> None:
     import inspect
 
-    from newsgauge.batch.engine import TIME_LIMIT
+    from newsgauge.batch.process import TIME_LIMIT
     from newsgauge.batch.run import SHARD_SIZE
     from newsgauge.cli import batch as command
     from newsgauge.model.inputs import MAX_BYTES

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from newsgauge.batch.copies import Copies, find_copies
+from newsgauge.batch.copies import COPY, Copies, find_copies
 from newsgauge.batch.minhash import HASHES, likeness, signature
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
@@ -46,6 +46,15 @@ def test_wire_copy_is_one_cluster_and_its_first_comes_first() -> None:
     found = copies([*texts, texts[7], edited, texts[12]], [0.1] * 33)
     assert found.cluster.tolist() == [*range(30), 7, 7, 12]
     assert (found.spun_from == -1).all()
+
+
+def test_a_story_that_was_rewritten_step_by_step_is_one_cluster() -> None:
+    texts = list(ORIGINALS.values())
+    words = " ".join(texts[3] + texts[4]).split()
+    versions = [[" ".join(words[start : start + 300])] for start in (0, 50, 100, 150)]
+    signatures = [np.frombuffer(signature(version) or b"", "<u4")[None, HASHES:] for version in versions]
+    assert likeness(signatures[0], signatures[1])[0] >= COPY > likeness(signatures[0], signatures[3])[0]
+    assert copies([*texts[5:8], *versions], [0.1] * 7).cluster.tolist() == [0, 1, 2, 3, 3, 3, 3]
 
 
 def test_twins_are_paired_with_their_originals() -> None:

@@ -18,6 +18,8 @@ from newsgauge.batch.run import Report
 from .conftest import article, local, tree
 
 HERE = Path(__file__).parent
+MOMENTS = [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 20))]
+"""Seeds of random moments: two always, twenty with -m "long or not long"."""
 MAIN = """
 import sys
 from pathlib import Path
@@ -66,11 +68,12 @@ def finish(news: Path, output: Path) -> Report:
     return local(news, output, shard_size=4)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", MOMENTS)
 def test_the_main_process_is_killed_at_any_moment(news: Path, clean: dict[str, bytes], tmp_path: Path, seed: int) -> None:
     moment = random.Random(seed).randrange(1, 50)
     process = start(news, tmp_path / "out")
     wait_for(process, moment)
+    time.sleep(random.Random(seed).random() / 20)
     process.kill()
     process.wait()
     # The workers notice by themselves: the pipe that they all hold comes to its end.
@@ -79,6 +82,26 @@ def test_the_main_process_is_killed_at_any_moment(news: Path, clean: dict[str, b
     report = finish(news, tmp_path / "out")
     assert report.scored <= 60 - (moment - 4 * 4) // 4 * 4, "shards that were finished are not done again"
     assert tree(tmp_path / "out") == clean
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
+@pytest.mark.parametrize("seed", MOMENTS)
+def test_a_worker_or_the_reader_is_killed_at_any_moment(news: Path, clean: dict[str, bytes], tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    process = start(news, tmp_path / "out")
+    wait_for(process, draw.randrange(1, 50))
+    time.sleep(draw.random() / 20)
+    os.kill(draw.choice(children(process.pid)), signal.SIGKILL)
+    assert process.stdout is not None
+    process.stdout.read()
+    assert process.wait(60) == 0
+    assert tree(tmp_path / "out") == clean
+
+
+def children(process: int) -> list[int]:
+    """Its workers and its reader; the helper that multiprocessing starts is none of them."""
+    found = map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
+    return [child for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def test_ctrl_c_finishes_the_shards_in_hand(news: Path, clean: dict[str, bytes], tmp_path: Path) -> None:

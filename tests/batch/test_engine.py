@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,17 @@ import batch_fakes
 import pytest
 
 from newsgauge.batch.cards import Outcome
-from newsgauge.batch.engine import DEPTH, LocalEngine
+from newsgauge.batch.engine import LocalEngine, chosen
+from newsgauge.batch.pool import DEPTH, Limits
 from newsgauge.batch.worker import assess
 from newsgauge.model.errors import NewsgaugeError
 from newsgauge.model.inputs import Raw
 from newsgauge.model.results import ArticleScore, InputFailure
 
 from .conftest import article
+
+LOADS = 15.0
+"""Seconds in which a worker without a model has begun, on a busy machine too."""
 
 
 def raw(number: int, extra: str = "") -> Raw:
@@ -29,7 +34,7 @@ def raw(number: int, extra: str = "") -> Raw:
 def outcomes(raws: list[Raw], *, workers: int = 2, time_limit: float = 60) -> list[Outcome]:
     """What came of each; every ticket comes back once."""
     found: dict[int, Outcome] = {}
-    for ticket, outcome in LocalEngine(batch_fakes.SCORING, workers=workers, time_limit=time_limit).run(enumerate(raws)):
+    for ticket, outcome in LocalEngine(batch_fakes.SCORING, workers=workers, limits=Limits(article=time_limit)).run(enumerate(raws)):
         assert ticket not in found
         found[ticket] = outcome
     return [found[i] for i in range(len(raws))]
@@ -105,6 +110,25 @@ def test_workers_that_die_while_they_load_end_the_run() -> None:
     engine = LocalEngine(replace(batch_fakes.SCORING, load=batch_fakes.load_and_die), workers=1)
     with pytest.raises(NewsgaugeError, match="--workers"):
         list(engine.run(iter([(0, raw(0))])))
+
+
+def test_a_worker_that_hangs_while_it_loads_is_replaced(tmp_path: Path) -> None:
+    load = partial(batch_fakes.load_late_once, str(tmp_path / "tried"))
+    engine = LocalEngine(replace(batch_fakes.SCORING, load=load), workers=1, limits=Limits(load=LOADS))
+    assert len(list(engine.run((i, raw(i)) for i in range(3)))) == 3
+
+
+def test_workers_that_all_hang_while_they_load_end_the_run() -> None:
+    engine = LocalEngine(replace(batch_fakes.SCORING, load=batch_fakes.load_late), workers=2, limits=Limits(load=0.2))
+    with pytest.raises(NewsgaugeError, match=r"after 0\.2 seconds.*--workers"):
+        list(engine.run((i, raw(i)) for i in range(10)))
+
+
+def test_what_is_no_engine_or_does_not_fit_it_is_refused() -> None:
+    with pytest.raises(NewsgaugeError, match="local, ray"):
+        chosen("spark", batch_fakes.SCORING, workers=1, address=None, limits=Limits())
+    with pytest.raises(NewsgaugeError, match="--engine ray"):
+        chosen("local", batch_fakes.SCORING, workers=1, address="auto", limits=Limits())
 
 
 def test_no_worker_outlives_its_run() -> None:

@@ -33,7 +33,7 @@ def test_what_was_added_is_held_in_the_next_run(folder: Path) -> None:
         assert all(manifest.holds(known) for known in (ONE, TWO, THREE))
         assert manifest.shards == [("first", ("a.txt", 0)), ("second", ("b.jsonl", 2))]
         assert manifest.inputs("first") == [ONE, TWO]
-        assert manifest.gone == 0
+        assert manifest.gone() == 0
 
 
 def test_another_content_size_or_place_is_not_held(folder: Path) -> None:
@@ -115,9 +115,26 @@ def test_what_was_not_asked_for_is_gone_and_stale_where_it_is_pruned(folder: Pat
     with Manifest.open(folder, HEADER) as manifest:
         manifest.holds(ONE)
         manifest.add("third", [item("new.txt")])
-        assert manifest.gone == 2
+        assert manifest.gone() == 2
         assert list(manifest.stale(prune=False)) == []
         assert list(manifest.stale(prune=True)) == [("first", [True, False]), ("second", [False])]
+
+
+def test_what_a_file_no_longer_holds_is_stale_where_all_of_it_was_read(folder: Path) -> None:
+    with Manifest.open(folder, HEADER) as manifest:
+        manifest.holds(TWO)
+        manifest.ended("b.jsonl")
+        assert list(manifest.stale(prune=False)) == [("second", [False])]
+        assert manifest.gone() == 1, "a.txt was not met: that file may come back"
+
+
+def test_a_folder_that_can_be_listed_again_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir()
+    with Manifest.open(tmp_path, HEADER) as manifest:
+        manifest.add("first", [ONE, item(str(tmp_path / "closed"), error="unreadable")])
+    with Manifest.open(tmp_path, HEADER) as manifest:
+        manifest.holds(ONE)
+        assert list(manifest.stale(prune=False)) == [("first", [True, False])] and manifest.gone() == 0
 
 
 def test_a_lost_shard_is_not_held(folder: Path) -> None:

@@ -11,8 +11,10 @@ import batch_fakes
 import pyarrow.parquet as pq
 import pytest
 
+from newsgauge.batch import upkeep
 from newsgauge.batch.items import Columns
 from newsgauge.batch.run import Plan, run
+from newsgauge.batch.shards import Store
 from newsgauge.batch.walk import Selection
 from newsgauge.model.errors import NewsgaugeError
 
@@ -92,6 +94,60 @@ def test_both_formats_drop_a_changed_article_and_keep_its_neighbours(folder: Pat
         assert lines[0] == lines[1] and len(lines[0]) == 20
 
 
+def grow(folder: Path, go: Go, runs: int, **settings: object) -> None:
+    """So many runs, before each of which there is an article more: before the others, among them and after them in turn."""
+    for number in range(runs):
+        (folder / f"{'amz'[number % 3]}{number}.txt").write_text(article(200 + number))
+        go(**settings)
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+def test_small_shards_of_many_runs_are_merged(folder: Path, tmp_path: Path, go: Go, monkeypatch: pytest.MonkeyPatch, format: str) -> None:
+    monkeypatch.setattr(upkeep, "MERGED", 5)
+    go(format=format)
+    shards = tmp_path / "out" / "shards"
+    before = sorted(path.name for path in shards.iterdir())
+    grow(folder, go, 3, format=format)
+    assert len(list(shards.iterdir())) == len(before) + 3, "with the last of the first run, four are small"
+    (folder / "more.txt").write_text(article(300))
+    report, scored = go(format=format)
+    assert len(scored) == 1 and report.totals is not None and report.totals.articles == 24
+    after = {path.name for path in shards.iterdir()}
+    assert len(after) == 4 and len(after & set(before)) == 3, "the three full ones, and one of the five small ones"
+    assert go(format=format)[1] == []
+    go(tmp_path / "fresh", format=format)
+    for name in ("summary.csv", "errors.jsonl", "skipped.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
+    if format == "parquet":
+        assert union(tmp_path / "out") == union(tmp_path / "fresh")
+    else:
+        held = [
+            sorted(b"".join(path.read_bytes() for path in (o / "shards").iterdir()).splitlines())
+            for o in (tmp_path / "out", tmp_path / "fresh")
+        ]
+        assert held[0] == held[1]
+
+
+def test_a_crash_between_the_merging_and_the_removing_leaves_nothing_double(
+    folder: Path, tmp_path: Path, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "MERGED", 3)
+    go()
+    grow(folder, go, 1)
+    (folder / "more.txt").write_text(article(300))
+
+    def crash(store: Store, name: str) -> None:
+        raise OSError("pulled the plug")
+
+    with monkeypatch.context() as crashing:
+        crashing.setattr(Store, "remove", crash)
+        with pytest.raises(OSError, match="plug"):
+            go()
+    report, scored = go()
+    assert scored == [] and report.known == 22
+    assert sources(tmp_path / "out") == sorted(map(str, folder.rglob("*.txt")))
+
+
 def test_another_model_is_refused_until_told(tmp_path: Path, go: Go) -> None:
     go()
     before = tree(tmp_path / "out")
@@ -166,8 +222,32 @@ def test_rows_of_tables_are_articles_and_a_changed_row_is_scored_alone(folder: P
     table.write_text("\n".join(json.dumps(row) for row in rows))
     _, scored = go()
     assert scored == [f"{table}#r4", f"{table}#last"]
+    del rows[7]
+    table.write_text("\n".join(json.dumps(row) for row in rows))
+    report, scored = go()
+    assert scored == [f"{table}#{row['id']}" for row in rows[7:]], "the number of a row is its place"
+    assert report.gone == 0 and sources(tmp_path / "out").count(f"{table}#last") == 1
     go(tmp_path / "fresh")
     assert (tmp_path / "out" / "summary.csv").read_bytes() == (tmp_path / "fresh" / "summary.csv").read_bytes()
+
+
+def test_pages_of_a_crawl_are_articles_and_its_bad_records_failures(folder: Path, tmp_path: Path, go: Go) -> None:
+    pytest.importorskip("fastwarc")
+    records = []
+    for name, body in (("one", f"<p>{article(70)}</p>"), ("two", "<p></p>"), ("three", f"<p>{article(71)}</p>")):
+        block = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{body}"
+        head = f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://{name}/\r\nContent-Type: application/http\r\n"
+        records.append(f"{head}Content-Length: {len(block)}\r\n\r\n{block}\r\n\r\n")
+    (folder / "c.warc").write_text("garbage\r\n".join(records), newline="")
+    go(selection=Selection(include=("*.warc",)))
+    crawl = str(folder / "c.warc")
+    assert [row["source"] for row in summary(tmp_path / "out")] == [f"{crawl}#http://one/", f"{crawl}#http://three/"]
+    lines = [json.loads(line) for line in (tmp_path / "out" / "errors.jsonl").read_text().splitlines()]
+    assert [(line["source"], line["error"]["kind"]) for line in lines] == [
+        (f"{crawl}#2", "warc"),
+        (f"{crawl}#http://two/", "empty"),
+        (f"{crawl}#4", "warc"),
+    ]
 
 
 def test_failures_are_listed_with_their_reason_and_tried_again_only_where_asked(folder: Path, tmp_path: Path, go: Go) -> None:

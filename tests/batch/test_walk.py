@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from newsgauge.batch import walk as walking
 from newsgauge.batch.walk import Found, Selection, Skipped, walk
 from newsgauge.model.errors import NewsgaugeError
 from newsgauge.model.results import InputFailure
@@ -32,6 +33,17 @@ def test_paths_come_sorted_as_strings(tmp_path: Path) -> None:
     names = ["a/z.txt", "a.txt", "a-b.txt", "a/b/c.txt", "B.txt", "é.txt", "a0.txt", "a/b.txt"]
     make(tmp_path, *names)
     assert found(tmp_path) == sorted(names)
+
+
+def test_a_large_folder_is_listed_in_the_same_order_with_few_names_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [*(f"n{i * 7919 % 50:02}.txt" for i in range(50)), "n1/x.txt", "n1.txt", "two\nlines.txt", os.fsdecode(b"caf\xe9.txt"), "é.txt"]
+    make(tmp_path, *names)
+    monkeypatch.setattr(walking, "LISTED", 7)
+    held = []
+    written = walking._written
+    monkeypatch.setattr(walking, "_written", lambda names, files: held.append(len(names)) or written(names, files))
+    assert found(tmp_path) == sorted(names)
+    assert held == [7] * 7, "54 names in the folder, of which the last five stay in memory"
 
 
 def test_links_and_what_is_no_file_are_passed_over_with_a_reason(tmp_path: Path) -> None:
