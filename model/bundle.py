@@ -188,8 +188,6 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
             sentence=head("garbled", 1),
             signs=head("signs", 1, len(KINDS)),
             piece=head("piece", 1),
-            # Folders of the first releases have none, and their chain and verdict were fitted without it.
-            translated=head("translated", 1) if "translated.weight" in arrays else LinearHead.zeros(1, width),
             threshold=_finite(garbled, "threshold"),
             piece_threshold=_finite(garbled, "piece_threshold"),
             chain=PassageChain(**chain, shortest=shortest),
@@ -226,7 +224,6 @@ def head_arrays(heads: Heads) -> dict[str, Floats]:
         **heads.garble.sentence.arrays("garbled"),
         **heads.garble.signs.arrays("signs"),
         **heads.garble.piece.arrays("piece"),
-        **heads.garble.translated.arrays("translated"),
         **heads.garble.verdict.arrays("verdict"),
         **heads.content.head.arrays("content"),
     }

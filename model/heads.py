@@ -52,11 +52,6 @@ class LinearHead:
         return {f"{name}.weight": self.weight, f"{name}.bias": self.bias}
 
     @classmethod
-    def zeros(cls, outputs: int, width: int) -> LinearHead:
-        """The head that says nothing of anything."""
-        return cls(np.zeros((outputs, width), np.float32), np.zeros(outputs, np.float32))
-
-    @classmethod
     def from_arrays(cls, arrays: Mapping[str, Floats], name: str, *, outputs: int, width: int) -> LinearHead:
         """The head *name* of *arrays*, refused with :class:`BundleError` where it is missing or of another shape."""
         try:

@@ -21,15 +21,13 @@ VERDICT_FEATURES = ("mean logit", "upper quartile", "mean of the three highest")
 class GarbleHead:
     """Linear heads on embeddings, surface signs and word-piece states, with the chain for passages and the verdict on the article.
 
-    ``translated`` says whether a sentence, garbled or not, is of a text that a machine translated: weak evidence on a sentence, and
-    strong on the passage or article that it adds up in. ``threshold``: a sentence is flagged from here, the lowest value that kept
-    false flags on native news under the stated rate. ``piece_threshold``: a word is marked from here.
+    ``threshold``: a sentence is flagged from here, the lowest value that kept false flags on native news under the stated
+    rate. ``piece_threshold``: a word is marked from here.
     """
 
     sentence: LinearHead
     signs: LinearHead
     piece: LinearHead
-    translated: LinearHead
     threshold: float
     piece_threshold: float
     chain: PassageChain
@@ -39,11 +37,6 @@ class GarbleHead:
     def logits(self, embeddings: Floats, signs: Sequence[Sequence[Sign]]) -> Floats:
         """From the embeddings and the surface signs of the same sentences. *Shapes:* (rows, width), (rows,) → (rows,)."""
         total: Floats = self.sentence.logits(embeddings)[:, 0] + self.signs.logits(sign_features(signs))[:, 0]
-        return total
-
-    def evidence(self, embeddings: Floats, logits: Floats) -> Floats:
-        """What the chain and the verdict read, of the embeddings and the :meth:`logits` of the same sentences. *Shape:* (rows,)."""
-        total: Floats = logits + self.translated.logits(embeddings)[:, 0]
         return total
 
     def spans(self, text: str, pieces: WordPieces) -> tuple[tuple[int, int, float], ...]:
@@ -72,14 +65,14 @@ class GarbleHead:
                 found.append([start, end, value])
         return tuple((start, end, round(value, 4)) for start, end, value in found)
 
-    def article_probability(self, evidence: npt.NDArray[np.float64]) -> float:
+    def article_probability(self, logits: npt.NDArray[np.float64]) -> float:
         """The calibrated probability that the whole article, or a good part of it, is garbled machine translation.
 
-        *evidence*: that of its sentences, at least one.
+        *logits*: those of its sentences, at least one.
         """
-        return float(sigmoid(self.verdict.logits(verdict_features(evidence)[None, :]))[0, 0])
+        return float(sigmoid(self.verdict.logits(verdict_features(logits)[None, :]))[0, 0])
 
 
-def verdict_features(evidence: npt.NDArray[np.float64]) -> Floats:
+def verdict_features(logits: npt.NDArray[np.float64]) -> Floats:
     """What the verdict is made of (:data:`VERDICT_FEATURES`): many mild scores say as much as a few high ones. *Shape:* (3,)."""
-    return np.array([evidence.mean(), np.quantile(evidence, 0.75), np.sort(evidence)[-3:].mean()], dtype=np.float32)
+    return np.array([logits.mean(), np.quantile(logits, 0.75), np.sort(logits)[-3:].mean()], dtype=np.float32)

@@ -108,7 +108,6 @@ class Scorer:
         signs = [find_signs(text) for text in texts]
         logits = heads.garble.logits(window.embeddings, signs)
         garbled = sigmoid(logits)
-        evidence = heads.garble.evidence(window.embeddings, logits)
         found = []
         for position, index in enumerate(members):
             sentence = sentences[index]
@@ -119,7 +118,7 @@ class Scorer:
                 kind = "headline"
             if content[position] < heads.content.threshold or (index in alone and is_breadcrumb(text)):
                 boilerplate = SentenceScore(index, sentence.start, sentence.end, text, language, "boilerplate", block=sentence.block)
-                found.append((boilerplate, float(evidence[position])))
+                found.append((boilerplate, float(logits[position])))
                 continue
             probability = float(garbled[position])
             flag = probability >= heads.garble.threshold
@@ -138,7 +137,7 @@ class Scorer:
                 Garble(round(probability, 4), flag, spans, signs[position]),
                 sentence.block,
             )
-            found.append((score, float(evidence[position])))
+            found.append((score, float(logits[position])))
         return found
 
     def _label(self, row: Floats) -> tuple[str, dict[str, float], bool]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..model.windows import WindowShape
 from .annotations import ANNOTATIONS, REREADINGS, annotated, reread
-from .documents import by_translator, system_held_out, translated_documents
+from .documents import is_human, is_weak, system_held_out, translated_documents
 from .mixture import TrainingWindow, bags, balanced, crops, excerpt, inserted, splice
 from .rows import (
     LabelledDocument,
@@ -135,7 +135,10 @@ def epoch_windows(
     for twin in garbled:
         if twin.name in originals:
             cut(splice(originals[twin.name], twin, rng))
-    for members in by_translator(corpora.translated):
+    kinds: dict[tuple[bool, bool], list[LabelledDocument]] = {}
+    for document in corpora.translated:
+        kinds.setdefault((is_human(document.tags["system"]), is_weak(document.tags["system"])), []).append(document)
+    for members in kinds.values():
         for document in rng.sample(members, min(excerpts, len(members))):
             cut(excerpt(document, rng, longest=12))
         # Among its own kind a sentence is told by its neighbours; in an article of clean English it has to be told by itself.

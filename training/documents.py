@@ -85,14 +85,6 @@ def is_weak(system: str) -> bool:
     return system.startswith(WEAK_SYSTEMS)
 
 
-def by_translator(documents: Iterable[LabelledDocument]) -> list[list[LabelledDocument]]:
-    """Translated documents by the kind of their translator: weak, human, strong."""
-    kinds: dict[tuple[bool, bool], list[LabelledDocument]] = {}
-    for document in documents:
-        kinds.setdefault((is_human(document.tags["system"]), is_weak(document.tags["system"])), []).append(document)
-    return list(kinds.values())
-
-
 def native_documents(path: Path, count: int, seed: int, *, longest: int = 40) -> list[JudgedDocument]:
     """A sample of whole news articles from a file of unlabelled ones."""
     articles = [row for row in read_json_lines(path) if len(row["sentences"]) >= 4]

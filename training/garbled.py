@@ -19,9 +19,9 @@ from ..model.passages import PassageChain
 from ..model.quality import VERDICT_FEATURES, GarbleHead
 from ..model.signs import Sign, find_signs
 from .corpora import Corpora, held_out
-from .documents import JudgedDocument, by_translator, is_human, native_documents, spliced, system_held_out, translated_documents
+from .documents import JudgedDocument, native_documents, spliced, system_held_out, translated_documents
 from .embed import Embedded, Floats, embed
-from .heads import BinaryRows, best_piece_threshold, fit_binary, fit_chain, fit_pieces, fit_signs, fit_translated, fit_verdict
+from .heads import BinaryRows, best_piece_threshold, fit_binary, fit_chain, fit_pieces, fit_signs, fit_verdict
 from .metrics import auroc, threshold_at_false_flags
 from .mixture import balanced
 from .rows import LabelledDocument, Row
@@ -31,8 +31,6 @@ FALSE_VERDICTS = 0.02
 NATIVE_DOCUMENTS = 250
 SPLICES = 100
 SHORTEST_JUDGED = 10
-# Documents of each kind of translator from which the evidence of translation is learned.
-TRANSLATED = 90
 
 Doubles = npt.NDArray[np.float64]
 
@@ -81,9 +79,9 @@ def fit_sentences(
 ) -> tuple[GarbleHead, dict[str, Any]]:
     """Fit the sentence and word-piece heads → a head with a plain chain and verdict, and what was measured on dev.
 
-    *news*: professional articles (clean) and, as the last documents, twins and round trips, embedded; *news_dev*: clean articles on
-    which, with the held-out starter articles, the threshold is set, so that at most :data:`FALSE_FLAGS_ON_NEWS` of their sentences are
-    flagged; *trained*: see :func:`~.assemble.assemble`.
+    *news*: professional articles (clean) and twins, embedded; *news_dev*: clean articles on which, with the held-out starter
+    articles, the threshold is set, so that at most :data:`FALSE_FLAGS_ON_NEWS` of their sentences are flagged; *trained*: see
+    :func:`~.assemble.assemble`.
     """
     rng = random.Random(seed)
     rated = [balanced(document, rng, most_clean=200) for document in corpora.quality]
@@ -105,9 +103,8 @@ def fit_sentences(
     (piece_threshold, piece_f1), pieces = max(tried, key=lambda pair: pair[0][1])
 
     head, signs = fit_signs(head, dev_vectors, _signs(dev_rows), _garbled(dev_rows))
-    translated = _translated(encoder, corpora, news, seed)
-    plain = LinearHead.zeros(1, len(VERDICT_FEATURES))
-    garble = GarbleHead(head, signs, pieces, translated, 0.5, piece_threshold, PassageChain(1.0, 0.0, 2.0, 1.0), plain, 0.5)
+    plain = LinearHead(np.zeros((1, len(VERDICT_FEATURES)), np.float32), np.zeros(1, np.float32))
+    garble = GarbleHead(head, signs, pieces, 0.5, piece_threshold, PassageChain(1.0, 0.0, 2.0, 1.0), plain, 0.5)
 
     def probabilities(rows: Sequence[Row], vectors: Floats) -> Doubles:
         return sigmoid(garble.logits(vectors, _signs(rows))).astype(np.float64)
@@ -137,19 +134,6 @@ def fit_sentences(
             told = probabilities(kind_rows, kind_vectors)
             quality |= {f"{kind}_auroc": auroc(told, truth), f"recall_{kind}": _recall(told, truth, threshold)}
     return replace(garble, threshold=threshold), quality
-
-
-def _translated(encoder: Encoder, corpora: Corpora, news: Embedded, seed: int) -> LinearHead:
-    """The head that tells machine translations, twins and round trips from human texts, whatever was rated of their sentences."""
-    rng = random.Random(seed)
-    drawn = [document for kind in by_translator(corpora.translated) for document in rng.sample(kind, min(TRANSLATED, len(kind)))]
-    added = embed(encoder, drawn)
-    by_machine = np.array([not is_human(document.tags["system"]) for document in drawn], dtype=bool)
-    wrecks = len(corpora.twins) + len(corpora.round_trips)
-    machine = np.concatenate([news.document >= news.document.max(initial=-1) + 1 - wrecks, by_machine[added.document]])
-    if machine.all() or not machine.any():
-        return LinearHead.zeros(1, news.vectors.shape[1])
-    return fit_translated(np.concatenate([news.vectors, added.vectors]), machine)
 
 
 def _signs(rows: Sequence[Row]) -> list[tuple[Sign, ...]]:
@@ -204,7 +188,7 @@ def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder
     said = np.concatenate([_marked(half_chain, logits) for logits, _ in measured])
     truth = np.concatenate([np.array(states) for _, states in measured])
 
-    logits = _evidence(encoder, garble, [found.document for found in judged])
+    logits = _document_logits(encoder, garble, [found.document for found in judged])
     machine = np.array([found.machine for found in judged])
     weights = np.array([found.weight for found in judged])
     groups = np.array([found.system if found.machine else f"{found.system}:{i % 10}" for i, found in enumerate(judged)])
@@ -226,15 +210,14 @@ def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder
     }
 
 
-def _evidence(encoder: Encoder, garble: GarbleHead, documents: Sequence[LabelledDocument]) -> list[Doubles]:
+def _document_logits(encoder: Encoder, garble: GarbleHead, documents: Sequence[LabelledDocument]) -> list[Doubles]:
     embedded = embed(encoder, documents)
-    logits = garble.logits(embedded.vectors, _signs(embedded.rows))
-    evidence = garble.evidence(embedded.vectors, logits).astype(np.float64)
-    return [evidence[embedded.document == index] for index in range(len(documents))]
+    logits = garble.logits(embedded.vectors, _signs(embedded.rows)).astype(np.float64)
+    return [logits[embedded.document == index] for index in range(len(documents))]
 
 
 def _sequences(encoder: Encoder, garble: GarbleHead, made: Sequence[tuple[LabelledDocument, list[int]]]) -> list[tuple[Doubles, list[int]]]:
-    logits = _evidence(encoder, garble, [document for document, _ in made])
+    logits = _document_logits(encoder, garble, [document for document, _ in made])
     return [(values, states) for values, (_, states) in zip(logits, made, strict=True)]
 
 

@@ -143,11 +143,6 @@ def fit_signs(
     return scaled, LinearHead(weights, np.zeros(1, np.float32))
 
 
-def fit_translated(vectors: Floats, machine: npt.NDArray[np.bool_], *, strength: float = 0.01) -> LinearHead:
-    """A logistic head on sentences: is the text machine-translated? *Shapes:* (rows, width), (rows,); both classes weigh the same."""
-    return _as_head(LogisticRegression(C=strength, max_iter=400, class_weight="balanced").fit(vectors, machine))
-
-
 def fit_pieces(examples: Sequence[tuple[Row, WordPieces]], *, strength: float = 0.01) -> LinearHead:
     """A logistic head on word-piece states: does the piece lie in a garbled span?"""
     states = np.concatenate([pieces.states for _, pieces in examples])

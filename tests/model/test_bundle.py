@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from safetensors.numpy import save as serialised
 
 from newsgauge.model import bundle
 from newsgauge.model.bundle import (
@@ -119,7 +118,6 @@ def small_heads(width: int = 4) -> Heads:
         sentence=head(1),
         signs=head(1, len(KINDS)),
         piece=head(1),
-        translated=head(1),
         threshold=0.25,
         piece_threshold=0.125,
         chain=PassageChain(1.5, -0.5, 3.0, 2.0, shortest=3),
@@ -181,33 +179,16 @@ def test_save_and_load_change_no_score(loaded: Bundle, small_model: Path, tmp_pa
     assert len(before["sentences"]) == 5
 
 
-@pytest.fixture
-def four_wide(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The manifest's entry of an encoder that need not run."""
-
+def test_every_setting_and_array_survives_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stub:
         width = 4
 
-    monkeypatch.setattr(bundle, "OnnxEncoder", lambda *_, **__: Stub())
-    return {"kind": "onnx", "file": "encoder.onnx", "tokenizer": "tokenizer.json", "width": 4, "window": {}}
-
-
-def test_a_folder_of_the_first_releases_knows_no_evidence_of_translation(tmp_path: Path, four_wide: dict[str, Any]) -> None:
-    folder = tmp_path / "model"
-    save_small(folder, tmp_path / "source", encoder=four_wide)
-    arrays = load_file(folder / HEADS)
-    rewrite(folder / HEADS, serialised({name: array for name, array in arrays.items() if not name.startswith("translated.")}))
-    rehash(folder, HEADS)
-    translated = load(folder).heads.garble.translated
-    assert translated.weight.shape == (1, 4)
-    assert not translated.weight.any() and not translated.bias.any()
-
-
-def test_every_setting_and_array_survives_saving(tmp_path: Path, four_wide: dict[str, Any]) -> None:
     heads = small_heads()
     column_major = LinearHead(np.asfortranarray(heads.stance.head.weight), heads.stance.head.bias)
     heads = Heads(StanceHead(heads.stance.labels, column_major, 1.25, 0.625), heads.garble, heads.content)
-    save_small(tmp_path / "model", tmp_path / "source", heads=heads, encoder=four_wide)
+    monkeypatch.setattr(bundle, "OnnxEncoder", lambda *_, **__: Stub())
+    entry = {"kind": "onnx", "file": "encoder.onnx", "tokenizer": "tokenizer.json", "width": 4, "window": {}}
+    save_small(tmp_path / "model", tmp_path / "source", heads=heads, encoder=entry)
     back = load(tmp_path / "model")
     assert head_settings(back.heads) == head_settings(heads)
     arrays = head_arrays(back.heads)

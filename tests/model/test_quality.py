@@ -27,7 +27,6 @@ def garble(*, threshold: float = 0.5, piece_threshold: float = 0.5, verdict: Lin
         sentence=head(1.0),
         signs=head(3.0, 1.0, 0.0, 0.5, 2.0),
         piece=head(1.0),
-        translated=head(2.0),
         threshold=threshold,
         piece_threshold=piece_threshold,
         chain=PassageChain(1.0, 0.0, 2.0, 2.0),
@@ -153,11 +152,6 @@ def test_the_features_are_finite_and_blind_to_order(values: list[float], random:
     shuffled = list(values)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     np.testing.assert_allclose(verdict_features(np.array(shuffled)), features, rtol=1e-5, atol=1e-5)
-
-
-def test_evidence_is_the_logit_and_what_speaks_for_translation() -> None:
-    vectors = np.array([[1.0], [-3.0]], dtype=np.float32)
-    np.testing.assert_array_equal(garble().evidence(vectors, np.array([0.5, 1.0], dtype=np.float32)), [2.5, -5.0])
 
 
 def test_the_verdict_follows_its_head() -> None:

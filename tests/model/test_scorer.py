@@ -79,16 +79,13 @@ def unit(outputs: Sequence[int], width: int) -> LinearHead:
     return LinearHead(np.eye(width, dtype=np.float32)[list(outputs)], np.zeros(len(outputs), dtype=np.float32))
 
 
-def steered(
-    read: Callable[[str], Sequence[float]], *, labels: tuple[str, ...] = LABELS, shortest: int = 2, translated: LinearHead | None = None
-) -> Scorer:
+def steered(read: Callable[[str], Sequence[float]], *, labels: tuple[str, ...] = LABELS, shortest: int = 2) -> Scorer:
     """A scorer: *read* gives the stance logits of a sentence, then that of garbled, then that of article content."""
     width = len(labels) + 2
     garble = GarbleHead(
         sentence=unit([len(labels)], width),
         signs=LinearHead(np.full((1, len(KINDS)), 2.5, np.float32), np.zeros(1, np.float32)),
         piece=unit([0], width),
-        translated=translated or LinearHead.zeros(1, width),
         threshold=0.5,
         piece_threshold=0.5,
         chain=PassageChain(1.0, 0.0, 2.0, 2.0, shortest=shortest),
@@ -523,17 +520,3 @@ def test_scoring_imports_nothing_that_only_training_needs() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert (result.returncode, result.stdout.strip()) == (0, "2"), result.stderr
-
-
-def test_evidence_of_translation_counts_for_the_passage_and_the_verdict_alone() -> None:
-    text = "The vote is on Monday. The council met. The mill has closed. The road was mended."
-    certain = LinearHead(np.zeros((1, len(LABELS) + 2), np.float32), np.array([9.0], np.float32))
-
-    def read(_: str) -> list[float]:
-        return [0.0] * len(LABELS) + [-4.0, 4.0]
-
-    without, with_it = (steered(read, translated=head).score(Document.from_text(text)) for head in (None, certain))
-    assert not without.passages
-    assert [(passage.first_sentence, passage.last_sentence) for passage in with_it.passages] == [(0, 3)]
-    assert without.machine_translated[0] < 0.1 and with_it.machine_translated[0] > 0.9  # type: ignore[index]
-    assert [sentence.garbled for sentence in without.sentences] == [sentence.garbled for sentence in with_it.sentences]

@@ -10,7 +10,7 @@ import pytest
 
 from newsgauge.model.windows import WindowShape
 from newsgauge.training.corpora import Corpora, epoch_windows, held_out, load_corpora
-from newsgauge.training.documents import by_translator, system_held_out, translated_documents
+from newsgauge.training.documents import system_held_out, translated_documents
 from newsgauge.training.rows import LabelledDocument, Row
 from newsgauge.training.wordpieces import PieceTable
 
@@ -106,17 +106,11 @@ def test_documents_are_put_together_by_translator_and_held_out_systems_stay_out(
     assert [row.garbled for row in strong.document.rows] == [None] * 4, "nobody knows what a strong system left"
 
 
-def test_translations_are_told_apart_by_their_translator_and_stand_inside_articles_too(starters: Corpora, tokenizer_path: Path) -> None:
+def test_translations_of_every_kind_of_translator_stand_inside_articles_too(starters: Corpora, tokenizer_path: Path) -> None:
     systems = ("helsinki-smt", "ref-A", "wmt21-Online-B", "helsinki-nmt", "human")
     documents = [
         LabelledDocument(system, tuple(Row(f"{system} said {i}.", garbled=0.5) for i in range(6)), tags={"system": system})
         for system in systems
-    ]
-    kinds = by_translator(documents)
-    assert [[document.name for document in kind] for kind in kinds] == [
-        ["helsinki-smt", "helsinki-nmt"],
-        ["ref-A", "human"],
-        ["wmt21-Online-B"],
     ]
     article = LabelledDocument("article", tuple(Row(f"The council met {i} times.", "evidence") for i in range(5)))
     corpora = Corpora(stance=[article], translated=documents)

@@ -23,7 +23,6 @@ from newsgauge.training.heads import (
     fit_pieces,
     fit_signs,
     fit_stance,
-    fit_translated,
     fit_verdict,
     piece_hits,
 )
@@ -156,15 +155,6 @@ def test_a_sign_raises_logits_where_it_tells_and_never_lowers_them() -> None:
 def piece_example(states: list[float], offsets: list[tuple[int, int]], spans: tuple[tuple[int, int], ...]) -> tuple[Row, WordPieces]:
     stacked = np.array(states, dtype=np.float32)[:, None]
     return Row("x", garbled=1.0, spans=spans), WordPieces(np.array(offsets, dtype=np.int64).reshape(-1, 2), stacked)
-
-
-def test_evidence_of_translation_weighs_few_machine_texts_as_much_as_many_human_ones() -> None:
-    rng = np.random.default_rng(8)
-    machine = np.arange(600) % 20 == 0
-    vectors = (rng.normal(size=(600, WIDTH)) + 2.0 * np.eye(WIDTH)[[3]] * machine[:, None]).astype(np.float32)
-    logits = fit_translated(vectors, machine).logits(vectors)[:, 0]
-    assert logits[machine].mean() > 0 > logits[~machine].mean()
-    assert (logits[machine] > 0).mean() > 0.7
 
 
 def test_a_piece_is_hit_where_it_overlaps_a_span() -> None:
