@@ -47,13 +47,13 @@ def pages(stream: BinaryIO, max_bytes: int) -> Iterator[Page]:
     sound = True
     place: int | None = 0 if head else None
     while place is not None:
-        start = stream.seek(place)
-        resume = start + 1
+        stream.seek(place)
+        resume = place + 1
         try:
             for record in ArchiveIterator(stream, parse_http=False):
                 number += 1
                 sound = True
-                begins = start + record.stream_pos
+                begins = record.stream_pos
                 # Where a damaged record after this one can begin: of a compressed one, the length in the file is not known.
                 resume = begins + (record.content_length if mark == _PLAIN else 1)
                 page = _page(record, number, max_bytes) if record.record_type == WarcRecordType.response else None

@@ -82,6 +82,7 @@ def test_bad_records_cost_themselves_alone(tmp_path: Path, packed: bool) -> None
 def test_what_stands_between_records_is_one_failure_and_the_next_are_read(tmp_path: Path) -> None:
     path = tmp_path / "crawl.warc"
     assert told(path, CRAWL[2], b"garbage\r\n" * 9 + b"WARC/1. no\r\n\r\n" * 3, *CRAWL[3:]) == ["http://a/1", "warc", *GOOD[1:]]
+    assert told(path, *CRAWL[:3], b"garbage\r\n", *CRAWL[3:6], b"more\r\n", CRAWL[6]) == ["http://a/1", "warc", GOOD[1], "warc", GOOD[2]]
     assert told(path, CRAWL[2], response("http://a/short", length=100), *CRAWL[3:])[-2:] == GOOD[1:]
 
 
@@ -91,6 +92,7 @@ def test_a_damaged_member_of_a_gzip_file_is_one_failure_and_the_next_are_read(tm
     middle = len(parts[2]) // 2
     parts[2] = parts[2][:middle] + b"zzzzzzzz" + parts[2][middle + 8 :]
     assert told(path, *parts) == ["warc", *GOOD[1:]]
+    assert told(path, *parts[:6], b"zzzzzzzz", parts[6]) == ["warc", GOOD[1], "warc", GOOD[2]]
 
 
 @pytest.mark.parametrize("packed", [False, True])
