@@ -99,7 +99,7 @@ def test_a_worker_or_the_reader_is_killed_at_any_moment(news: Path, clean: dict[
 
 
 def children(process: int) -> list[int]:
-    """Its workers and its reader; the helper that multiprocessing starts is none of them."""
+    """Its workers and its reader; the resource tracker of multiprocessing is none of them."""
     found = map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
     return [child for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
