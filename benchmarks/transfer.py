@@ -87,8 +87,8 @@ def main() -> None:
     logging.getLogger("newsgauge").setLevel(logging.INFO)
     corpora = load_corpora(chosen.seeds, chosen.corpora)
     lines, values = [], []
-    for name, members in GROUPS[chosen.by].items():
-        run = chosen.run / f"{chosen.by}-{name.split()[0].lower()}"
+    for number, (name, members) in enumerate(GROUPS[chosen.by].items()):
+        run = chosen.run / f"{chosen.by}-{number}"
         fold = without(corpora, chosen.corpora, lambda row, members=members: row[FIELDS[chosen.by]] in members, chosen.seed)  # type: ignore[misc]
         recipe.fine_tuned(Namespace(**{**vars(chosen), "run": run}), fold)
         figures = json.loads((run / "epochs.jsonl").read_text(encoding="utf-8").splitlines()[-1])["quality"]
