@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import ModelOption, fail, tell
+from .console import ModelOption, fail, tell, unwritable
 
 if TYPE_CHECKING:
     from .training.retrain import Retrained
@@ -116,7 +116,7 @@ def train(
     except NewsgaugeError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{error.filename or output} cannot be read or written ({error.strerror or error}); check the folder and its permissions.")
+        fail(unwritable(error, output))
     except KeyboardInterrupt:
         typer.echo("newsgauge: stopped; nothing was written" + ("; the same command goes on from here" if finetune else ""), err=True)
         raise typer.Exit(130) from None
@@ -183,7 +183,7 @@ def evaluate(
     except NewsgaugeError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{error.filename} cannot be read or written ({error.strerror}); check the folder and its permissions.")
+        fail(unwritable(error, plots))
     if format is EvaluationFormat.json:
         typer.echo(json.dumps(library.as_json(found), indent=1, ensure_ascii=False))
     else:
@@ -229,7 +229,7 @@ def suggest(
     except NewsgaugeError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{error.filename or output} cannot be read or written ({error.strerror or error}); check the folder and its permissions.")
+        fail(unwritable(error, output))
     for failure in failures:
         tell(f"{failure.source}: {failure.message}")
     if len(found) < count:

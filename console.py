@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,6 +15,12 @@ def tell(message: str) -> None:
     from .report.visible import visible
 
     typer.echo(f"newsgauge: {visible(message)}", err=True)
+
+
+def unwritable(error: OSError, output: Path | None) -> str:
+    """What to say of an *error* of the file system on the way to *output*, if there is one."""
+    place = error.filename or output or "the output"
+    return f"{place} cannot be read or written ({error.strerror or error}); check the folder and its permissions."
 
 
 def fail(message: str) -> NoReturn:

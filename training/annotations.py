@@ -12,14 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .rows import STANCE_LABELS, LabelledDocument, Row, read_json_lines, soft_stance
+from .rows import CLEAN_WEIGHT, STANCE_LABELS, LabelledDocument, Row, read_json_lines, soft_stance
 from .soft import Opinion
 
 ANNOTATIONS, REREADINGS = "annotations.jsonl.gz", "rereadings.jsonl.gz"
 CODES = {"A": "accusation", "D": "denial", "E": "evidence", "I": "analysis"}
 NOT_ARTICLE = "X"
-# Professional news is clean English; as much as a labelled row counts there.
-CLEAN_WEIGHT = 0.2
 
 
 def coded(text: str, code: str, *, origin: str = "", soft: tuple[float, ...] | None = None) -> Row:

@@ -85,15 +85,17 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
         twins += twin_documents([corpora / "quality/real_twins.jsonl"])
         opinions = read_opinions(soft) if soft is not None else {}
         stance = blended(stance, opinions)
-        unlabelled = corpora / "stance/unlabelled.jsonl.gz"
         if (seeds / REREADINGS).is_file():
             stance = reread(stance, seeds / REREADINGS)
-        if (seeds / ANNOTATIONS).is_file() and unlabelled.is_file():
-            added = annotated(seeds / ANNOTATIONS, read_json_lines(unlabelled), opinions)
+        unlabelled, annotations = corpora / "stance/unlabelled.jsonl.gz", seeds / ANNOTATIONS
+        has_annotations = annotations.is_file() and unlabelled.is_file()
+        articles = list(read_json_lines(unlabelled)) if opinions or has_annotations else []
+        if has_annotations:
+            added = annotated(annotations, articles, opinions)
             stance += added
-            opinions = {name: said for name, said in opinions.items() if name not in {document.name for document in added}}
-        if opinions:
-            rated = taught(opinions, read_json_lines(unlabelled))
+            named = {document.name for document in added}
+            opinions = {name: said for name, said in opinions.items() if name not in named}
+        rated = taught(opinions, articles)
     return Corpora(
         stance=stance,
         stance_dev=stance_dev,

@@ -71,7 +71,11 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
-def stance_documents(path: Path, *, clean_weight: float = 0.2) -> list[LabelledDocument]:
+# Professional news text counts as clean English with this weight.
+CLEAN_WEIGHT = 0.2
+
+
+def stance_documents(path: Path, *, clean_weight: float = CLEAN_WEIGHT) -> list[LabelledDocument]:
     """Stance rows grouped into their documents. Professional news text counts as clean English with *clean_weight*."""
     grouped: dict[str, list[dict[str, Any]]] = {}
     for row in read_json_lines(path):
