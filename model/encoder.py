@@ -102,6 +102,8 @@ class OnnxEncoder:
             ) from error
         self._shape = shape
         self._width = int(self._session.get_outputs()[0].shape[-1])
+        # A letter and a word that no vocabulary has need a word piece too.
+        self._split(["\ua66e " + 200 * "x"])
         # The last word of the vocabulary has to have its row of weights.
         self._run([self._start, self._tokenizer.get_vocab_size() - 1, self._separator])
 
@@ -117,7 +119,7 @@ class OnnxEncoder:
         sentence as it is.
         Word pieces of a sentence past ``WindowShape.sentence`` are not read.
         """
-        encodings = self._tokenizer.encode_batch([plain_letters(sentence) for sentence in sentences], add_special_tokens=False)
+        encodings = self._split(sentences)
         longest = self._shape.sentence
         stream: list[int] = []
         lengths = []
@@ -131,6 +133,14 @@ class OnnxEncoder:
             hidden = self._run([self._start, *stream[window.start : window.end]])
             starts = [bounds[i] - window.start + 1 for i in range(window.first, window.last + 1)]
             yield self._window(hidden, starts, encodings[window.first : window.last], window.first)
+
+    def _split(self, sentences: Sequence[str]) -> list[TokenizerEncoding]:
+        """*sentences* in word pieces; :class:`BundleError` where the tokenizer has none for them."""
+        try:
+            return self._tokenizer.encode_batch([plain_letters(sentence) for sentence in sentences], add_special_tokens=False)
+        except Exception as error:  # tokenizers raises the bare class
+            told = str(error)[:300]
+            raise BundleError(f"The tokenizer of {self._graph.parent} fails ({told}); train or fetch the model again.") from error
 
     def _run(self, ids: list[int]) -> Floats:
         """The states of the word pieces *ids*. *Shape:* (ids, width). :class:`BundleError` where the graph makes anything else of them."""
