@@ -24,7 +24,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 SEEDS = Path(__file__).resolve().parent.parent / "seeds"
-SENTENCES = 20
 IN_FOLDER = 1000
 PLAIN = "loop over score"
 ENGINES = ("local", "ray")
@@ -43,14 +42,14 @@ class Result:
     peak_megabytes: float
 
 
-def make_corpus(folder: Path, count: int) -> None:
-    """*count* articles of :data:`SENTENCES` sentences, in folders of :data:`IN_FOLDER`."""
+def make_corpus(folder: Path, count: int, length: int) -> None:
+    """*count* articles of *length* sentences, in folders of :data:`IN_FOLDER`."""
     rows = [json.loads(line) for path in sorted(SEEDS.glob("[sg][0-9].jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
     draw = random.Random(count)
     for number in range(count):
         path = folder / f"{number // IN_FOLDER:04}" / f"{number % IN_FOLDER:04}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        sentences = [draw.choice(draw.choice(rows)["sentences"])["text"] for _ in range(SENTENCES)]
+        sentences = [draw.choice(draw.choice(rows)["sentences"])["text"] for _ in range(length)]
         path.write_text("\n\n".join([draw.choice(rows)["headline"], *sentences]) + "\n", encoding="utf-8")
 
 
@@ -120,10 +119,10 @@ def efficiency(result: Result, results: list[Result]) -> float | None:
     return result.articles_per_second / (alone[0].articles_per_second * result.workers) if alone and result.workers > 1 else None
 
 
-def table(results: list[Result], model: str) -> str:
+def table(results: list[Result], model: str, length: int) -> str:
     """The results in Markdown, and how flat the time per article is over the sizes."""
     lines = [
-        f"Model {model}, {SENTENCES} sentences and a headline an article, start and summary included.\n",
+        f"Model {model}, {length} sentences and a headline an article, start and summary included.\n",
         "| engine | workers | articles | seconds | articles/s | ms an article | peak MB | parallel efficiency |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -141,13 +140,14 @@ def table(results: list[Result], model: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(results: list[Result], folder: Path, model: str) -> None:
+def write(results: list[Result], options: argparse.Namespace) -> None:
     """The table, as CSV and for people, and the plot."""
+    folder: Path = options.output
     with (folder / "batch.csv").open("w", newline="") as stream:
         writer = csv.DictWriter(stream, [field.name for field in fields(Result)])
         writer.writeheader()
         writer.writerows(map(asdict, results))
-    (folder / "batch.md").write_text(table(results, model), encoding="utf-8")
+    (folder / "batch.md").write_text(table(results, options.model, options.sentences), encoding="utf-8")
     with suppress(ImportError):
         plot(results, folder / "batch.png")
 
@@ -178,6 +178,7 @@ def main() -> None:
     """Run what the options ask for; print the table and write it to the output folder."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000], help="articles in each corpus")
+    parser.add_argument("--sentences", type=int, default=20, help="sentences of an article, under its headline (default: %(default)s)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="worker processes of each run")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["local"], help="what does the work; ray needs the extra")
     parser.add_argument("--model", default="default", help="a model folder, or the name of a shipped model")
@@ -188,13 +189,13 @@ def main() -> None:
     for count in options.sizes:
         folder = options.output / f"corpus-{count}"
         shutil.rmtree(folder, ignore_errors=True)
-        make_corpus(folder, count)
+        make_corpus(folder, count, options.sentences)
         runs = [(PLAIN, 1)] if count <= options.plain_up_to else []
         for engine, workers in [*runs, *((engine, workers) for engine in options.engines for workers in options.workers)]:
             results.append(run(engine, workers, folder, count, options.model))
             print(json.dumps(asdict(results[-1])), flush=True)
-            write(results, options.output, options.model)
-    print(table(results, options.model))
+            write(results, options)
+    print(table(results, options.model, options.sentences))
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ place of the first sentence in it (``start``) and a code a sentence (``labels``)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
 from .rows import CLEAN_WEIGHT, STANCE_LABELS, LabelledDocument, Row, read_json_lines, soft_stance
-from .soft import Opinion
+from .soft import Opinion, taught
 
 ANNOTATIONS, REREADINGS = "annotations.jsonl.gz", "rereadings.jsonl.gz"
 CODES = {"A": "accusation", "D": "denial", "E": "evidence", "I": "analysis"}
@@ -30,25 +31,32 @@ def coded(text: str, code: str, *, origin: str = "", soft: tuple[float, ...] | N
     return Row(text, CODES[first], CODES.get(second), True, 0.0, CLEAN_WEIGHT, (), origin, soft=soft)
 
 
-def annotated(path: Path, articles: Iterable[dict[str, Any]], opinions: dict[str, Opinion]) -> list[LabelledDocument]:
-    """The labelled stretches of *articles* (a JSON object each), with a teacher's distribution beside the label where it has one."""
-    stretches: dict[str, list[dict[str, Any]]] = {}
+def read_annotations(path: Path) -> dict[str, dict[int, str]]:
+    """The codes of a file, by article and place."""
+    codes: dict[str, dict[int, str]] = {}
     for stretch in read_json_lines(path):
-        stretches.setdefault(stretch["document"], []).append(stretch)
-    documents = []
+        codes.setdefault(stretch["document"], {}).update(enumerate(stretch["labels"], stretch["start"]))
+    return codes
+
+
+def stretches(
+    articles: Iterable[dict[str, Any]], codes: Mapping[str, Mapping[int, str]], opinions: Mapping[str, Opinion]
+) -> Iterator[LabelledDocument]:
+    """The runs of consecutive sentences of *articles* (a JSON object each) that have a code, a teacher's opinion or both."""
     for article in articles:
         name, sentences = article["document"], article["sentences"]
-        opinion = opinions.get(name)
-        said = dict(enumerate(opinion.stance, opinion.start)) if opinion is not None else {}
-        for stretch in stretches.get(name, []):
-            start = stretch["start"]
-            texts = sentences[start : start + len(stretch["labels"])]
-            rows = []
-            for place, (text, code) in enumerate(zip(texts, stretch["labels"], strict=True), start):
-                rows.append(coded(text, code, origin=f"{name}:{place}", soft=said.get(place)))
+        rows = taught(opinions[name], sentences) if name in opinions else {}
+        for place, code in codes.get(name, {}).items():
+            if place >= len(sentences):
+                raise ValueError(
+                    f"{name!r} has {len(sentences)} sentences and an annotation of number {place}; use the articles that were annotated."
+                )
+            rows[place] = coded(sentences[place], code, origin=f"{name}:{place}", soft=rows[place].soft if place in rows else None)
+        starts = [place for place in sorted(rows) if place - 1 not in rows]
+        for start in starts:
+            run = tuple(rows[place] for place in takewhile(rows.__contains__, count(start)))
             before = sentences[start - 1] if start else ""
-            documents.append(LabelledDocument(name, tuple(rows), article["headline"] or "", before, article["source"] or ""))
-    return documents
+            yield LabelledDocument(name, run, article["headline"] or "", before, article["source"] or "")
 
 
 def reread(documents: Sequence[LabelledDocument], path: Path, *, primary: float = 0.8) -> list[LabelledDocument]:

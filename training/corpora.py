@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..model.windows import WindowShape
-from .annotations import ANNOTATIONS, REREADINGS, annotated, reread
+from .annotations import ANNOTATIONS, REREADINGS, read_annotations, reread, stretches
 from .documents import is_human, is_weak, system_held_out, translated_documents
 from .mixture import TrainingWindow, bags, balanced, crops, excerpt, inserted, splice
 from .rows import (
@@ -23,7 +23,7 @@ from .rows import (
     twin_documents,
     unusual_documents,
 )
-from .soft import blended, read_opinions, taught
+from .soft import blended, read_opinions
 from .wordpieces import PieceTable
 
 
@@ -73,7 +73,8 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
     starters = seed_documents(seeds)
     twins = twin_documents(sorted(seeds.glob("g*.jsonl")))
     round_trips = twin_documents(sorted(seeds.glob("garbled/r*.jsonl")))
-    stance, stance_dev, quality, quality_dev, translated, rated = [], [], [], [], [], []
+    stance, stance_dev, quality, quality_dev, translated = [], [], [], [], []
+    rated: list[LabelledDocument] = []
     if corpora is not None:
         stance = stance_documents(corpora / "stance/train.jsonl")
         stance_dev = stance_documents(corpora / "stance/dev.jsonl")
@@ -88,14 +89,9 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
         if (seeds / REREADINGS).is_file():
             stance = reread(stance, seeds / REREADINGS)
         unlabelled, annotations = corpora / "stance/unlabelled.jsonl.gz", seeds / ANNOTATIONS
-        has_annotations = annotations.is_file() and unlabelled.is_file()
-        articles = list(read_json_lines(unlabelled)) if opinions or has_annotations else []
-        if has_annotations:
-            added = annotated(annotations, articles, opinions)
-            stance += added
-            named = {document.name for document in added}
-            opinions = {name: said for name, said in opinions.items() if name not in named}
-        rated = taught(opinions, articles)
+        codes = read_annotations(annotations) if annotations.is_file() and unlabelled.is_file() else {}
+        for document in stretches(read_json_lines(unlabelled), codes, opinions) if opinions or codes else ():
+            (stance if any(row.stance for row in document.rows) else rated).append(document)
     return Corpora(
         stance=stance,
         stance_dev=stance_dev,

@@ -245,8 +245,10 @@ def with_verdict(assembled: Assembled, old: GarbleHead) -> Assembled:
 
 
 def rows_of(corpora: Corpora) -> dict[str, int]:
-    """Rows of each kind."""
-    return {name: sum(len(document.rows) for document in documents) for name, documents in vars(corpora).items()}
+    """Rows of each kind; those that only a teacher labelled count as its own wherever they stand."""
+    rows = {name: sum(len(document.rows) for document in documents) for name, documents in vars(corpora).items()}
+    taught = sum(row.stance is None and row.soft is not None for document in corpora.stance for row in document.rows)
+    return {**rows, "stance": rows["stance"] - taught, "soft": rows["soft"] + taught}
 
 
 def reproduction(options: argparse.Namespace) -> str:

@@ -6,7 +6,7 @@ sentence in it (``start``) and, a sentence each, the ``stance`` probabilities an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,23 +42,15 @@ def read_opinions(path: Path) -> dict[str, Opinion]:
     return found
 
 
-def taught(opinions: dict[str, Opinion], articles: Iterable[dict[str, Any]]) -> list[LabelledDocument]:
-    """The rated sentences of *articles* (a JSON object each), with the teacher's distribution where they may be an article's."""
-    documents = []
-    for found in articles:
-        opinion = opinions.get(found["document"])
-        if opinion is None:
-            continue
-        sentences = found["sentences"][opinion.start : opinion.start + len(opinion.article)]
-        rows = []
-        for text, stance, article in zip(sentences, opinion.stance, opinion.article, strict=True):
-            row = Row(text, article=True if article >= ARTICLE else False if article <= BOILERPLATE else None)
-            if article > BOILERPLATE:
-                row = replace(row, soft=stance, garbled=0.0, garbled_weight=CLEAN_WEIGHT, spans=())
-            rows.append(row)
-        before = found["sentences"][opinion.start - 1] if opinion.start else ""
-        documents.append(LabelledDocument(found["document"], tuple(rows), found["headline"] or "", before, found["source"] or ""))
-    return documents
+def taught(opinion: Opinion, sentences: Sequence[str]) -> dict[int, Row]:
+    """The rated ones of an article's *sentences* by their places, with the teacher's distribution where they may be an article's."""
+    texts = sentences[opinion.start : opinion.start + len(opinion.article)]
+    rows = {}
+    for place, (text, stance, article) in enumerate(zip(texts, opinion.stance, opinion.article, strict=True), opinion.start):
+        rows[place] = Row(text, article=True if article >= ARTICLE else False if article <= BOILERPLATE else None)
+        if article > BOILERPLATE:
+            rows[place] = replace(rows[place], soft=stance, garbled=0.0, garbled_weight=CLEAN_WEIGHT, spans=())
+    return rows
 
 
 def blended(labelled: Sequence[LabelledDocument], opinions: dict[str, Opinion]) -> list[LabelledDocument]:

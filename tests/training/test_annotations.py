@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from newsgauge.training.annotations import annotated, coded, reread
+from newsgauge.training.annotations import coded, read_annotations, reread, stretches
 from newsgauge.training.rows import LabelledDocument, Row, soft_stance
 from newsgauge.training.soft import Opinion
 
@@ -41,7 +41,7 @@ def test_another_code_is_refused_by_name(code: str) -> None:
 
 def test_a_stretch_stands_at_its_place_with_the_sentence_before_it(tmp_path: Path) -> None:
     path = lines(tmp_path / "annotations.jsonl", [{"document": "a", "start": 1, "labels": ["E", "I/E", "X"]}])
-    (document,) = annotated(path, [ARTICLE, {**ARTICLE, "document": "b"}], {})
+    (document,) = stretches([ARTICLE, {**ARTICLE, "document": "b"}], read_annotations(path), {})
     assert (document.name, document.headline, document.before) == ("a", "Boats", "Before it.")
     assert [(row.text, row.stance, row.secondary) for row in document.rows] == [
         ("They counted the boats.", "evidence", None),
@@ -52,23 +52,29 @@ def test_a_stretch_stands_at_its_place_with_the_sentence_before_it(tmp_path: Pat
 
 
 def test_two_stretches_of_one_article_are_two_documents(tmp_path: Path) -> None:
-    stretches = [{"document": "a", "start": 0, "labels": ["E"]}, {"document": "a", "start": 4, "labels": ["I"]}]
-    found = annotated(lines(tmp_path / "annotations.jsonl", stretches), [ARTICLE], {})
+    labels = [{"document": "a", "start": 0, "labels": ["E"]}, {"document": "a", "start": 4, "labels": ["I"]}]
+    found = list(stretches([ARTICLE], read_annotations(lines(tmp_path / "annotations.jsonl", labels)), {}))
     assert [document.rows[0].text for document in found] == ["Before it.", "After it."]
     assert found[0].before == ""
 
 
-def test_a_stretch_that_does_not_fit_its_article_is_refused(tmp_path: Path) -> None:
-    path = lines(tmp_path / "annotations.jsonl", [{"document": "a", "start": 4, "labels": ["E", "E"]}])
-    with pytest.raises(ValueError, match="argument"):
-        annotated(path, [ARTICLE], {})
+def test_a_stretch_that_does_not_fit_its_article_is_refused() -> None:
+    with pytest.raises(ValueError, match="'a' has 5 sentences and an annotation of number 5"):
+        list(stretches([ARTICLE], {"a": {4: "E", 5: "E"}}, {}))
 
 
-def test_a_teacher_stands_beside_the_label_where_it_read_the_same_sentence(tmp_path: Path) -> None:
-    path = lines(tmp_path / "annotations.jsonl", [{"document": "a", "start": 1, "labels": ["E", "I", "X"]}])
-    opinion = Opinion(2, ((0.0, 0.1, 0.3, 0.6),), (1.0,))
-    (document,) = annotated(path, [ARTICLE], {"a": opinion})
-    assert [row.soft for row in document.rows] == [None, (0.0, 0.1, 0.3, 0.6), None]
+def test_a_teacher_stands_beside_the_label_of_a_sentence_and_alone_where_there_is_none() -> None:
+    said = (0.0, 0.1, 0.3, 0.6)
+    opinions = {"a": Opinion(2, (said, said, said), (1.0, 1.0, 1.0))}
+    (document,) = stretches([ARTICLE], {"a": {1: "E", 2: "I", 3: "X"}}, opinions)
+    assert [(row.stance, row.soft) for row in document.rows] == [("evidence", None), ("analysis", said), (None, None), (None, said)]
+    assert [row.article for row in document.rows] == [True, True, False, True]
+
+
+def test_annotations_and_opinions_apart_are_documents_of_their_own() -> None:
+    found = list(stretches([ARTICLE], {"a": {0: "E"}}, {"a": Opinion(3, ((0.0, 0.1, 0.3, 0.6),), (1.0,))}))
+    assert [[row.text for row in document.rows] for document in found] == [["Before it."], ["Home / World"]]
+    assert [document.before for document in found] == ["", "Perhaps they did."]
 
 
 def test_a_second_reading_counts_as_much_as_the_first_and_ousts_the_teacher(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ pytest.importorskip("sklearn")
 
 from newsgauge.model.windows import WindowShape
 from newsgauge.training import finetune, teacher
+from newsgauge.training.annotations import stretches
 from newsgauge.training.bases import load_base
 from newsgauge.training.corpora import Corpora, epoch_windows, load_corpora
 from newsgauge.training.finetune import Schedule
@@ -85,7 +86,7 @@ def test_opinions_are_kept_in_percent_and_sum_to_one_again(tmp_path: Path) -> No
 
 
 def test_a_student_reads_the_distribution_of_what_may_be_article() -> None:
-    (document,) = taught({"a": OPINION}, [UNLABELLED, {**UNLABELLED, "document": "not rated"}])
+    (document,) = stretches([UNLABELLED, {**UNLABELLED, "document": "not rated"}], {}, {"a": OPINION})
     assert (document.headline, document.before) == ("Boats", "Before it.")
     sure, doubtful, boilerplate = document.rows
     assert [row.text for row in document.rows] == UNLABELLED["sentences"][1:4]
@@ -99,7 +100,7 @@ def test_a_student_reads_the_distribution_of_what_may_be_article() -> None:
 
 def test_opinions_on_another_text_are_refused() -> None:
     with pytest.raises(ValueError, match="argument"):
-        taught({"a": OPINION}, [{**UNLABELLED, "sentences": ["Too short."]}])
+        taught(OPINION, ["Too short."])
     with pytest.raises(ValueError, match="argument"):
         blended([LabelledDocument("a", (Row("One row.", "evidence"),))], {"a": OPINION})
 
@@ -131,7 +132,7 @@ def test_a_labelled_document_keeps_its_labels_beside_what_the_teacher_said() -> 
 
 
 def test_soft_documents_are_in_every_epoch(tokenizer_path: Path) -> None:
-    corpora = Corpora(soft=taught({"a": OPINION}, [UNLABELLED]))
+    corpora = Corpora(soft=list(stretches([UNLABELLED], {}, {"a": OPINION})))
     table = PieceTable.from_file(str(tokenizer_path), corpora.texts(), longest=60)
     for epoch in (0, 1):
         windows = epoch_windows(corpora, table, WindowShape(tokens=256), epoch=epoch, seed=1)
@@ -158,7 +159,7 @@ def test_the_command_rates_every_article_once_and_a_rerun_goes_on(
     found = list(read_json_lines(output))
     assert len({row["document"] for row in found}) == len(found) == 11, "thirteen articles, two of them kept, one too short to keep"
     opinions = read_opinions(output)
-    documents = taught(opinions, read_json_lines(unlabelled))
+    documents = stretches(read_json_lines(unlabelled), {}, opinions)
     assert {document.name for document in documents} == set(opinions)
     assert all(len(one) == len(STANCE_LABELS) for opinion in opinions.values() for one in opinion.stance)
     output.write_text("".join(whole.splitlines(keepends=True)[:4]), encoding="utf-8")
