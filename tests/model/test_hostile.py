@@ -187,6 +187,12 @@ def test_a_label_that_would_do_something_where_it_is_shown_is_refused(victim: Vi
     assert "a label is" in message and message.isprintable()
 
 
+@pytest.mark.parametrize("label", ["garbled", "sentences", "Passages", "source", "share_denial"])
+def test_a_label_that_would_be_taken_for_another_column_is_refused(victim: Victim, label: str) -> None:
+    victim.edit(lambda manifest: manifest["labels"].__setitem__(1, label))
+    assert f"a label is {label!r}, which is the name of a column" in victim.refusal()
+
+
 def test_labels_of_any_writing_are_allowed(victim: Victim) -> None:
     labels = ["обвинение", "a" * LONGEST_LABEL, "call to action", "quote/paraphrase"]
     victim.edit(lambda manifest: manifest.update(labels=labels))
