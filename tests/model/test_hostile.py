@@ -247,7 +247,7 @@ def used(victim: Victim) -> tuple[Scorer | None, str]:
         return None, str(error)
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_manifest_with_any_value_anywhere_is_used_or_refused(victim: Victim, small_model: Path, data: st.DataObject) -> None:
     manifest = json.loads((small_model / MANIFEST).read_bytes())
@@ -269,7 +269,7 @@ def test_a_manifest_with_any_value_anywhere_is_used_or_refused(victim: Victim, s
     )
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_tokenizer_with_any_value_anywhere_is_used_or_refused(victim: Victim, small_model: Path, data: st.DataObject) -> None:
     tokenizer = json.loads((small_model / "tokenizer.json").read_bytes())
