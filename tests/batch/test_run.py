@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from newsgauge.batch import upkeep
-from newsgauge.batch.items import Columns
+from newsgauge.batch.items import Columns, Input
+from newsgauge.batch.manifest import Header, Manifest
 from newsgauge.batch.run import Plan, run
 from newsgauge.batch.shards import Store
 from newsgauge.batch.walk import Selection
@@ -308,3 +309,23 @@ def test_the_output_cannot_be_the_folder_or_a_file(folder: Path, go: Callable[..
         go(folder)
     with pytest.raises(NewsgaugeError, match="is a file"):
         go(folder / "a" / "n00.txt")
+
+
+def test_a_folder_for_results_that_cannot_be_made_is_told(tmp_path: Path, go: Go) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "articles").write_text("in the way")
+    with pytest.raises(NewsgaugeError, match=r"out/articles cannot be made \(File exists\); check the output folder"):
+        go()
+
+
+def test_a_shard_is_never_written_over_one_of_the_same_inputs(tmp_path: Path) -> None:
+    store = Store(tmp_path, "jsonl", "fake@1", ("a", "b"))
+    inputs = [Input("a.txt", 0, 1, "00")]
+    with Manifest.open(tmp_path, Header("fake@1", "news", "jsonl")) as manifest:
+        names = []
+        for _ in range(3):
+            names.append(upkeep.free_name(store, manifest, inputs))
+            manifest.add(names[-1], inputs)
+    assert names == [store.name(inputs), f"{names[0]}-1", f"{names[0]}-2"]
+    other = [Store(tmp_path, "parquet", "fake@1", ()), Store(tmp_path, "jsonl", "fake@2", ())]
+    assert len({store.name(inputs), *(each.name(inputs) for each in other), store.name([])}) == 4

@@ -11,8 +11,9 @@ from typing import Any
 import batch_fakes
 import pytest
 
+from newsgauge.batch.process import Process, ProcessEndedError
 from newsgauge.batch.summary import columns
-from newsgauge.batch.worker import Scoring, assess
+from newsgauge.batch.worker import Ready, Scoring, assess, work
 from newsgauge.model.bundle import COLUMNS, MANIFEST, check_labels, read_manifest
 from newsgauge.model.errors import BundleError, NewsgaugeError
 from newsgauge.model.inputs import Raw
@@ -99,3 +100,24 @@ def test_what_breaks_on_an_article_is_told_in_one_line() -> None:
 def test_an_article_that_cannot_be_read_is_not_scored() -> None:
     outcome = assess(batch_fakes.load(), Raw("n1", 0, b""))
     assert isinstance(outcome.result, InputFailure) and outcome.result.kind == "empty"
+
+
+def test_a_worker_answers_in_order_and_ends_when_nobody_listens() -> None:
+    process = Process(work, batch_fakes.load)
+    assert process.receive() == Ready()
+    raws = [Raw(f"n{number}", 0, article(number).encode()) for number in range(3)]
+    for raw in raws:
+        process.send(raw)
+    scorer = batch_fakes.load()
+    assert [process.receive() for _ in raws] == [assess(scorer, raw) for raw in raws]
+    process.connection.close()
+    process._process.join(30)
+    assert process._process.exitcode == 0
+
+
+def test_a_worker_without_a_model_says_why_and_ends() -> None:
+    process = Process(work, batch_fakes.load_nothing)
+    assert process.receive() == Ready("the model is not what its manifest says")
+    with pytest.raises(ProcessEndedError):
+        process.receive()
+    assert process.end() == "exit code 0"
