@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,12 +17,13 @@ import pytest
 from newsgauge.batch.engine import chosen
 from newsgauge.batch.pool import Limits
 from newsgauge.batch.process import DEATHS
+from newsgauge.batch.run import Plan, run
 from newsgauge.batch.worker import assess
 from newsgauge.model.errors import NewsgaugeError
 from newsgauge.model.inputs import Raw
 from newsgauge.model.results import InputFailure
 
-from .conftest import article
+from .conftest import Go, article, tree
 
 
 class RayError(Exception):
@@ -190,3 +192,11 @@ def test_a_ray_that_does_not_start_is_told_in_one_line(ray: FakeRay, address: st
         outcomes(list(raws(1)), address=address)
     assert str(caught.value) == f"{said}; expected a cluster of the same Ray and Python: see ray status."
     assert ray.log == []
+
+
+def test_a_folder_run_with_actors_gives_the_bytes_of_one_without(ray: FakeRay, folder: Path, tmp_path: Path, go: Go) -> None:
+    go(tmp_path / "here")
+    engine = chosen("ray", batch_fakes.SCORING, workers=3, address=None, limits=Limits())
+    report = run(Plan(str(folder), tmp_path / "there", shard_size=6), batch_fakes.SCORING, engine)
+    assert report.scored == 20 and ray.log.count("start") == 3
+    assert tree(tmp_path / "there") == tree(tmp_path / "here")

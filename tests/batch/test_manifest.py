@@ -12,6 +12,8 @@ import pytest
 from newsgauge.batch.items import Input
 from newsgauge.batch.manifest import NAME, Header, Manifest, ManifestError, finished
 
+from ..conftest import injected
+
 HEADER = Header("fake@1", "news", "parquet")
 
 
@@ -297,7 +299,7 @@ def test_a_full_disk_leaves_no_half_line(folder: Path, monkeypatch: pytest.Monke
 
     def full(descriptor: int, data: bytes) -> int:
         if os.fstat(descriptor).st_size > len(before) + 10:
-            raise OSError(28, "No space left on device")
+            raise injected(OSError(28, "No space left on device"))
         return write(descriptor, data[:8])
 
     with Manifest.open(folder, HEADER) as manifest:

@@ -24,6 +24,8 @@ from newsgauge.model.errors import NewsgaugeError
 from newsgauge.model.inputs import Raw
 from newsgauge.model.results import InputFailure
 
+from ..conftest import injected
+
 SECONDS = 5.0
 
 
@@ -72,7 +74,7 @@ def test_a_reader_that_is_killed_costs_nothing(folder: Path) -> None:
         if len(entries) in (1, 100, 200):
             (child,) = multiprocessing.active_children()
             assert child.pid is not None
-            os.kill(child.pid, signal.SIGKILL)
+            os.kill(child.pid, injected(signal.SIGKILL))
     assert told(iter(entries)) == EXPECTED
 
 
@@ -128,7 +130,7 @@ class Dying:
     def send(self, wish: Any) -> None:
         if wish.path.endswith(".jsonl"):
             self.said += [Ready(), *islice(items(wish.path, self.selection, self.columns), wish.given, 2)]
-        self.said.append(ProcessEndedError())
+        self.said.append(injected(ProcessEndedError()))
 
     def receive(self) -> Any:
         said = self.said.pop(0)

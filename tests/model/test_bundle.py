@@ -40,6 +40,7 @@ from newsgauge.model.heads import LinearHead
 from newsgauge.model.scorer import Scorer
 from newsgauge.model.stance import StanceHead
 
+from ..conftest import TALLY, injected
 from .conftest import save_small, small_heads
 
 DOCUMENT = Document.from_text(
@@ -103,6 +104,7 @@ def refusal(folder: Path) -> str:
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) < 1000
+    TALLY["models refused"] += 1
     return message
 
 
@@ -437,7 +439,7 @@ def failing(calls: int, real: Callable[..., Any]) -> Callable[..., Any]:
         nonlocal made
         made += 1
         if made == calls:
-            raise OSError(28, "No space left on device")
+            raise injected(OSError(28, "No space left on device"))
         return real(*arguments, **settings)
 
     return call
@@ -483,7 +485,7 @@ def test_the_old_model_is_kept_somewhere_where_it_cannot_be_put_back(tmp_path: P
 
     def once(source: Path, target: Path) -> None:
         if moved:
-            raise OSError(28, "No space left on device")
+            raise injected(OSError(28, "No space left on device"))
         moved.append(str(target))
         real(source, target)
 

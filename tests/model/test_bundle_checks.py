@@ -22,6 +22,7 @@ from newsgauge.model.quality import VERDICT_FEATURES
 from newsgauge.model.signs import KINDS
 from newsgauge.model.windows import WindowShape
 
+from ..conftest import TALLY
 from .conftest import save_small, small_heads
 
 WINDOW = {"tokens": 100, "before": 5, "after": 4, "sentence": 50}
@@ -63,6 +64,7 @@ def new_heads(folder: Path, change: Callable[[dict[str, np.ndarray]], Any]) -> N
 def refusal(folder: Path | str) -> str:
     with pytest.raises(BundleError) as caught:
         load(folder)
+    TALLY["models refused"] += 1
     return str(caught.value)
 
 

@@ -24,6 +24,8 @@ from newsgauge.model.document import Document
 from newsgauge.model.errors import BundleError
 from newsgauge.model.scorer import Scorer
 
+from ..conftest import TALLY
+
 Manifest = dict[str, Any]
 
 
@@ -56,6 +58,7 @@ class Victim:
         before = state(self.folder.parent)
         with pytest.raises(BundleError) as caught:
             load(self.folder, threads=1)
+        TALLY["models refused"] += 1
         message = str(caught.value)
         assert state(self.folder.parent) == before
         assert message.splitlines() == [message] and len(message) < 1500
