@@ -16,7 +16,19 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from newsgauge.model import bundle
-from newsgauge.model.bundle import HEADS, MANIFEST, digest, find, load, read_labels, read_manifest, save, shipped_models, verify
+from newsgauge.model.bundle import (
+    HEADS,
+    MANIFEST,
+    check_labels,
+    digest,
+    find,
+    load,
+    read_labels,
+    read_manifest,
+    save,
+    shipped_models,
+    verify,
+)
 from newsgauge.model.errors import BundleError
 from newsgauge.model.quality import VERDICT_FEATURES
 from newsgauge.model.signs import KINDS
@@ -128,6 +140,14 @@ def test_the_labels_are_read_without_the_rest(model: Path) -> None:
         read_labels(model, {})
     again = "restore it or train the model again."
     assert str(caught.value) == f"{model / MANIFEST} is incomplete or senseless (KeyError: 'labels'); {again}"
+
+
+@pytest.mark.parametrize("label", ["", "=a", "+a", "-a", "@a", "'a", "a\u202e", 1, None, b"a"])
+def test_a_label_is_printable_text_that_begins_with_no_sign(label: object) -> None:
+    check_labels(["a=+-@'a", "b", "c"])
+    for labels in (["b", label], [label, "b"]):
+        with pytest.raises(ValueError, match=r"^a label is .*; expected printable text of at most 100 characters, no sign first$"):
+            check_labels(labels)
 
 
 def test_a_digest_is_that_of_every_byte(tmp_path: Path) -> None:
