@@ -363,6 +363,15 @@ def test_rows_that_were_taken_out_of_a_file_are_told_from_files_that_are_gone(tm
         assert list(manifest.stale(prune=True)) == [("a", [True, False, True, False]), ("b", [False, True, False])]
 
 
+def test_rows_that_were_taken_out_are_found_behind_a_shard_that_is_all_there(folder: Path) -> None:
+    with Manifest.open(folder, HEADER) as manifest:
+        manifest.holds(ONE)
+        manifest.holds(TWO)
+        manifest.ended("b.jsonl")
+        assert manifest.gone() == 0
+        assert list(manifest.stale(prune=False)) == [("second", [False])]
+
+
 def test_several_lost_shards_are_forgotten_together(folder: Path) -> None:
     with Manifest.open(folder, HEADER) as manifest:
         manifest.add("third", [item("c.txt")])
