@@ -235,7 +235,7 @@ def info(
     """Show what a model is: labels, training data, measured quality, versions. Its files are checked."""
     from rich.console import Console
 
-    from .model.bundle import find, read_manifest, verify
+    from .model.bundle import complete, find, read_labels, read_manifest, verify
     from .model.errors import NewsgaugeError
     from .report.terminal import model_summary
 
@@ -243,7 +243,10 @@ def info(
         folder = find(model)
         manifest, identity = read_manifest(folder)
         verify(folder, manifest)
-        Console().print(model_summary(identity, manifest))
+        read_labels(folder, manifest)
+        with complete(folder):
+            summary = model_summary(identity, manifest)
+        Console().print(summary)
     except NewsgaugeError as error:
         fail(str(error))
 

@@ -37,12 +37,15 @@ class Scoring:
 
     @classmethod
     def with_model(cls, model: str) -> Scoring:
-        """Scoring with a model folder or a shipped model, one thread a worker. The manifest is read, the model is not loaded."""
-        from ..model.bundle import find, read_manifest
+        """Scoring with a model folder or a shipped model, one thread a worker. The manifest is read, the model is not loaded.
+
+        :class:`NewsgaugeError` where there is no model, or its labels cannot be used.
+        """
+        from ..model.bundle import find, read_labels, read_manifest
 
         folder = find(model)
         manifest, identity = read_manifest(folder)
-        return cls(partial(_load, str(folder.resolve()), identity), identity, tuple(manifest["labels"]))
+        return cls(partial(_load, str(folder.resolve()), identity), identity, read_labels(folder, manifest))
 
 
 def _load(folder: str, identity: str) -> ArticleScorer:

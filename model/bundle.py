@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,13 @@ LARGEST_MANIFEST = 1 << 20
 LARGEST_FILE = 1 << 31
 """The most bytes of a file in a model folder: what an ONNX file can have."""
 LONGEST_LABEL = 100
+COLUMNS = frozenset(
+    (
+        *("source", "language", "characters", "sentences", "scored", "garbled", "passages"),
+        *("machine_translated_probability", "machine_translated_flag", "cluster", "first", "spun_from"),
+    )
+)
+"""The columns that a summary of articles has whatever the labels are; a label is a column there too, and so is ``share_LABEL``."""
 LEAST_TEMPERATURE = 1e-3
 """Sharper than any calibration; with weights up to :data:`~newsgauge.model.heads.LARGEST` nothing overflows from here on."""
 
@@ -127,20 +135,42 @@ def load(model: str | Path, *, threads: int | None = None) -> Bundle:
     folder = find(str(model))
     manifest, identity = read_manifest(folder)
     verify(folder, manifest)
-    try:
+    with complete(folder):
         return Bundle(identity, manifest, _load_encoder(folder, manifest, threads), _load_heads(folder, manifest))
+
+
+@contextmanager
+def complete(folder: Path) -> Iterator[None]:
+    """:class:`BundleError` where what is done with the manifest of *folder* finds something missing or of another kind."""
+    try:
+        yield
     except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise BundleError(
             f"{folder / MANIFEST} is incomplete or senseless ({type(error).__name__}: {error}); restore it or train the model again."
         ) from error
 
 
+def read_labels(folder: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The labels that the manifest of *folder* names; :class:`BundleError` where they cannot be used."""
+    with complete(folder):
+        labels = tuple(manifest["labels"])
+        check_labels(labels)
+        return labels
+
+
+def encoder_entry(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the manifest of *folder* says of the encoder; :class:`BundleError` where it is of another kind, or reads other files."""
+    with complete(folder):
+        entry: Mapping[str, Any] = manifest["encoder"]
+        # A name of another library's model would have it fetched, or its folder's own code run: a file must not ask for either.
+        if entry["kind"] != "onnx":
+            raise BundleError(f"{folder / MANIFEST} asks for an encoder of kind {entry['kind']!r}; expected onnx. Train the model again.")
+        _only_listed(manifest, entry["file"], entry["tokenizer"])
+        return entry
+
+
 def _load_encoder(folder: Path, manifest: Mapping[str, Any], threads: int | None) -> Encoder:
-    entry = manifest["encoder"]
-    # A name of another library's model would have it fetched, or its folder's own code run: a file must not ask for either.
-    if entry["kind"] != "onnx":
-        raise BundleError(f"{folder / MANIFEST} asks for an encoder of kind {entry['kind']!r}; expected onnx. Train the model again.")
-    _only_listed(manifest, entry["file"], entry["tokenizer"])
+    entry = encoder_entry(folder, manifest)
     shape = WindowShape(**entry["window"])
     encoder = OnnxEncoder(folder / entry["file"], folder / entry["tokenizer"], shape=shape, threads=threads)
     if encoder.width != entry["width"]:
@@ -163,8 +193,7 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
         arrays = load_file(folder / HEADS)
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{folder / HEADS} is not a safetensors file ({error}); restore it or train the model again.") from error
-    labels = tuple(manifest["labels"])
-    _check_labels(labels)
+    labels = read_labels(folder, manifest)
     width = int(manifest["encoder"]["width"])
     stance, garbled, content = manifest["stance"], manifest["garbled"], manifest["content"]
     temperature = _finite(stance, "temperature")
@@ -205,14 +234,20 @@ def _finite(section: Mapping[str, Any], name: str) -> float:
     return float(value)
 
 
-def _check_labels(labels: Sequence[object]) -> None:
-    """``ValueError`` where a label would do something in a table, on a terminal or at the head of a spreadsheet's column."""
+def check_labels(labels: Sequence[object]) -> None:
+    """``ValueError`` where a label would do something in a table, on a terminal or at the head of a spreadsheet's column.
+
+    So it is where it would be taken for another column of a table.
+    """
     wrong = [label for label in labels if not isinstance(label, str) or not 0 < len(label) <= LONGEST_LABEL or not label.isprintable()]
     wrong += [label for label in labels if isinstance(label, str) and label.startswith(("=", "+", "-", "@", "'"))]
     if wrong:
         raise ValueError(
             f"a label is {ascii(wrong[0])[:120]}; expected printable text of at most {LONGEST_LABEL} characters, no sign first"
         )
+    taken = [label for label in map(str, labels) if label.casefold() in COLUMNS or label.casefold().startswith("share_")]
+    if taken:
+        raise ValueError(f"a label is {ascii(taken[0])[:120]}, which is the name of a column in the tables; expected another name")
     if len(labels) < 2 or len(set(labels)) < len(labels):
         raise ValueError(f"the labels are {ascii(labels)[:200]}; expected two or more different names")
 
@@ -267,7 +302,7 @@ def save(
     from safetensors.numpy import save as serialized
 
     try:
-        _check_labels(heads.stance.labels)
+        check_labels(heads.stance.labels)
     except ValueError as error:
         raise BundleError(f"{folder} was not written: {error}. Choose other labels.") from error
     if folder.exists() and not overwrite:

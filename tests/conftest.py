@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 from newsgauge.model.bundle import MANIFEST, shipped_models
 from newsgauge.model.scorer import Scorer
+
+# The same examples in every run, and no failure because the machine is busy: tests of time measure the processor's.
+settings.register_profile("newsgauge", deadline=None, derandomize=True, database=None)
+settings.load_profile("newsgauge")
+
+Fault = TypeVar("Fault")
+
+TALLY: Counter[str] = Counter()
+"""How often the tests did what must be survived: ``inputs tried``, ``faults injected``, ``models refused``."""
+
+
+def injected(fault: Fault) -> Fault:
+    """*fault*, which is about to happen, counted."""
+    TALLY["faults injected"] += 1
+    return fault
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if TALLY:
+        terminalreporter.write_line("counted: " + ", ".join(f"{count:,} {what}" for what, count in sorted(TALLY.items())))
 
 
 @pytest.fixture(scope="session")

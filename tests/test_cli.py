@@ -14,9 +14,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from newsgauge.cli import app
-from newsgauge.model.bundle import shipped_models
+from newsgauge.model.bundle import digest, shipped_models
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTICLES = ROOT / "seeds" / "articles"
@@ -198,6 +199,36 @@ def test_info_shows_the_essentials() -> None:
     text = run("info").stdout.decode()
     for word in ("default@", "accusation", "macro-F1", "training", "onnxruntime"):
         assert word in text
+
+
+ENCODER = {"kind": "onnx", "width": 8}
+LABELS = ["claim", "doubt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"labels": LABELS}, "KeyError: 'encoder'"),
+        ({"encoder": ENCODER}, "KeyError: 'labels'"),
+        ({"encoder": [], "labels": LABELS}, "incomplete or senseless"),
+        ({"encoder": {"kind": "onnx"}, "labels": LABELS}, "KeyError: 'width'"),
+        ({"encoder": ENCODER, "labels": None}, "incomplete or senseless"),
+        ({"encoder": ENCODER, "labels": ["claim", "sentences"]}, "a label is 'sentences'"),
+        ({"encoder": ENCODER, "labels": LABELS, "quality": {"stance": {}}}, "KeyError: 'macro_f1'"),
+        ({"encoder": ENCODER, "labels": LABELS, "quality": {"garbled": {"auroc": "high"}}}, "ValueError"),
+        ({"encoder": ENCODER, "labels": LABELS, "training": 5}, "incomplete or senseless"),
+        ({"encoder": ENCODER, "labels": LABELS, "versions": ["1"]}, "incomplete or senseless"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_info_of_a_manifest_that_lacks_a_section_is_one_line(tmp_path: Path, content: dict[str, object], said: str) -> None:
+    (tmp_path / "README.md").write_text("# A card\n")
+    files = {"README.md": digest(tmp_path / "README.md")}
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 1, "files": files, **content}))
+    result = CliRunner().invoke(app, ["info", str(tmp_path)])
+    assert result.exit_code == 2 and isinstance(result.exception, SystemExit)
+    assert result.stdout == "" and len(result.stderr.splitlines()) == 1
+    assert str(tmp_path / "manifest.json") in result.stderr and said in result.stderr
 
 
 def test_a_closed_pipe_ends_quietly() -> None:

@@ -32,6 +32,8 @@ from newsgauge.model.results import ArticleScore, InputFailure
 from newsgauge.model.scorer import Scorer
 from newsgauge.report.writers import WRITERS
 
+from .conftest import TALLY
+
 SECONDS = 20.0
 """The most processor time that an input of some hundred bytes may take; most take milliseconds."""
 EXTREME_SECONDS = 120.0
@@ -176,6 +178,7 @@ def try_file(scorer: Scorer, path: Path, *, seconds: float = SECONDS) -> list[st
     for writer in writers.values():
         writer.close()
     assert found, "every input has an answer"
+    TALLY["inputs tried"] += 1
     lines = streams["jsonl"].getvalue().decode("utf-8").splitlines(keepends=False)
     assert len(streams["jsonl"].getvalue().splitlines()) == len(found)
     assert all("source" in json.loads(line) for line in streams["jsonl"].getvalue().split(b"\n")[:-1]) and lines

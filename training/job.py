@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..model.bundle import load
+from ..model.bundle import check_labels, load
 from ..model.errors import BundleError, MissingExtraError
 from ..report.atomic import atomic_output
-from .labels import Columns, LabelledRow, read_labels, shortened
+from .labels import Columns, LabelError, LabelledRow, read_labels, shortened
 
 if TYPE_CHECKING:
     from .retrain import Retrained
@@ -67,7 +67,11 @@ def refuse_existing(output: Path, *, overwrite: bool) -> None:
 
 
 def read_job(job: Job, scheme: Sequence[str]) -> tuple[list[LabelledRow], list[LabelledRow]]:
-    """The rows to train on and those given to measure on; labels are of *scheme*."""
+    """The rows to train on and those given to measure on; labels are of *scheme*. :class:`LabelError` where no model can have those."""
+    try:
+        check_labels(scheme)
+    except ValueError as error:
+        raise LabelError(f"These labels cannot be used: {error}.") from error
     dev = read_labels(job.dev, labels=scheme, columns=job.columns) if job.dev else []
     return read_labels(job.files, labels=scheme, columns=job.columns), dev
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..model.bundle import read_manifest, verify
+from ..model.bundle import complete, encoder_entry, read_manifest, verify
 from ..model.errors import BundleError
 
 PREFIX = "encoder."
@@ -26,11 +26,12 @@ def restore_encoder(folder: Path) -> nn.Module:
 
     manifest, _ = read_manifest(folder)
     verify(folder, manifest)
-    entry = manifest["encoder"]
-    if entry["kind"] != "onnx" or "config" not in entry:
+    entry = encoder_entry(folder, manifest)
+    if "config" not in entry:
         raise BundleError(f"{folder} holds no encoder that can be trained on; expected a model made by newsgauge.training.recipe.")
-    settings = dict(entry["config"])
-    config = AutoConfig.for_model(settings.pop("model_type"), **settings)
+    with complete(folder):
+        settings = dict(entry["config"])
+        config = AutoConfig.for_model(settings.pop("model_type"), **settings)
     auto: Any = AutoModel  # its methods have no types
     encoder: nn.Module = auto.from_config(config, add_pooling_layer=False)
     weights = weights_of(onnx.load(str(folder / entry["file"])))

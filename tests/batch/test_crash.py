@@ -15,6 +15,7 @@ import pytest
 
 from newsgauge.batch.run import Report
 
+from ..conftest import TALLY, injected
 from .conftest import article, local, tree
 
 HERE = Path(__file__).parent
@@ -74,8 +75,8 @@ def test_the_main_process_is_killed_at_any_moment(news: Path, clean: dict[str, b
     process = start(news, tmp_path / "out")
     wait_for(process, moment)
     time.sleep(random.Random(seed).random() / 20)
-    process.kill()
-    process.wait()
+    process.send_signal(injected(signal.SIGKILL))
+    assert process.wait() == -signal.SIGKILL, "it was still at work"
     # The workers notice by themselves: the pipe that they all hold comes to its end.
     assert process.stdout is not None
     process.stdout.read()
@@ -91,7 +92,7 @@ def test_a_worker_or_the_reader_is_killed_at_any_moment(news: Path, clean: dict[
     process = start(news, tmp_path / "out")
     wait_for(process, draw.randrange(1, 50))
     time.sleep(draw.random() / 20)
-    os.kill(draw.choice(children(process.pid)), signal.SIGKILL)
+    os.kill(draw.choice(children(process.pid)), injected(signal.SIGKILL))
     assert process.stdout is not None
     process.stdout.read()
     assert process.wait(60) == 0
@@ -107,7 +108,7 @@ def children(process: int) -> list[int]:
 def test_ctrl_c_finishes_the_shards_in_hand(news: Path, clean: dict[str, bytes], tmp_path: Path) -> None:
     process = start(news, tmp_path / "out")
     wait_for(process, 10)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(injected(signal.SIGINT))
     assert process.stdout is not None
     process.stdout.read()
     assert process.wait(60) == 130
@@ -129,6 +130,7 @@ def test_a_full_disk_ends_the_run_with_one_line_and_room_lets_it_go_on(news: Pat
     try:
         with pytest.raises(NewsgaugeError, match="No space left"):
             finish(news, output)
+        TALLY["faults injected"] += 1
         assert subprocess.run(["mount", "-o", "remount,size=16m", str(output)], capture_output=True).returncode == 0
         finish(news, output)
         assert tree(output) == clean

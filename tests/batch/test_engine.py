@@ -21,7 +21,8 @@ from newsgauge.model.errors import NewsgaugeError
 from newsgauge.model.inputs import Raw
 from newsgauge.model.results import ArticleScore, InputFailure
 
-from .conftest import article
+from ..conftest import TALLY, injected
+from .conftest import Go, article, local, tree
 
 LOADS = 15.0
 """Seconds in which a worker without a model has begun, on a busy machine too."""
@@ -54,6 +55,8 @@ def test_articles_that_kill_hang_and_break_cost_only_themselves(tmp_path: Path) 
     raws[20] = raw(20, batch_fakes.BREAK)
     found = outcomes(raws, time_limit=5)
     kinds = {i: outcome.result.kind for i, outcome in enumerate(found) if isinstance(outcome.result, InputFailure)}
+    TALLY["faults injected"] += 4
+    assert (tmp_path / "died").exists()
     assert kinds == {3: "worker-died", 15: "time-limit", 20: "crash"}
     scorer = batch_fakes.load()
     assert all(found[i] == assess(scorer, raws[i]) for i in range(24) if i not in kinds)
@@ -70,7 +73,7 @@ def test_a_worker_that_is_killed_from_outside_costs_nothing() -> None:
         if ticket in (10, 30):
             child = next(pid for pid in children() if pid not in killed)
             killed.add(child)
-            os.kill(child, signal.SIGKILL)
+            os.kill(child, injected(signal.SIGKILL))
     assert len(killed) == 2 and sorted(found) == list(range(60))
 
 
@@ -137,3 +140,10 @@ def test_no_worker_outlives_its_run() -> None:
     assert children()
     run.close()
     assert not children()
+
+
+def test_the_number_of_workers_changes_no_byte(folder: Path, tmp_path: Path, go: Go) -> None:
+    go(tmp_path / "here")
+    for workers in (1, 3):
+        local(folder, tmp_path / f"w{workers}", workers=workers)
+        assert tree(tmp_path / f"w{workers}") == tree(tmp_path / "here")

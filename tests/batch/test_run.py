@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+import os
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import batch_fakes
 import pyarrow.parquet as pq
 import pytest
 
 from newsgauge.batch import upkeep
-from newsgauge.batch.items import Columns
+from newsgauge.batch.items import Columns, Input
+from newsgauge.batch.manifest import Header, Manifest
 from newsgauge.batch.run import Plan, run
 from newsgauge.batch.shards import Store
 from newsgauge.batch.walk import Selection
 from newsgauge.model.errors import NewsgaugeError
+from newsgauge.model.inputs import Raw
 
+from ..conftest import injected
 from .conftest import Go, InProcess, article, tree, union
 
 
@@ -137,7 +143,7 @@ def test_a_crash_between_the_merging_and_the_removing_leaves_nothing_double(
     (folder / "more.txt").write_text(article(300))
 
     def crash(store: Store, name: str) -> None:
-        raise OSError("pulled the plug")
+        raise injected(OSError("pulled the plug"))
 
     with monkeypatch.context() as crashing:
         crashing.setattr(Store, "remove", crash)
@@ -178,7 +184,7 @@ def test_a_failure_at_any_moment_leaves_a_folder_that_the_next_run_completes(fol
             def run(self, jobs: object) -> object:
                 for count, found in enumerate(super().run(jobs)):  # type: ignore[arg-type]
                     if count == moment:  # noqa: B023 -- used before the next moment
-                        raise OSError("pulled the plug")
+                        raise injected(OSError("pulled the plug"))
                     yield found
 
         output = tmp_path / f"out{moment}"
@@ -308,3 +314,68 @@ def test_the_output_cannot_be_the_folder_or_a_file(folder: Path, go: Callable[..
         go(folder)
     with pytest.raises(NewsgaugeError, match="is a file"):
         go(folder / "a" / "n00.txt")
+
+
+def test_a_folder_for_results_that_cannot_be_made_is_told(tmp_path: Path, go: Go) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "articles").write_text("in the way")
+    with pytest.raises(NewsgaugeError, match=r"out/articles cannot be made \(File exists\); check the output folder"):
+        go()
+
+
+def test_a_shard_is_never_written_over_one_of_the_same_inputs(tmp_path: Path) -> None:
+    store = Store(tmp_path, "jsonl", "fake@1", ("a", "b"))
+    inputs = [Input("a.txt", 0, 1, "00")]
+    with Manifest.open(tmp_path, Header("fake@1", "news", "jsonl")) as manifest:
+        names = []
+        for _ in range(3):
+            names.append(upkeep.free_name(store, manifest, inputs))
+            manifest.add(names[-1], inputs)
+    assert names == [store.name(inputs), f"{names[0]}-1", f"{names[0]}-2"]
+    other = [Store(tmp_path, "parquet", "fake@1", ()), Store(tmp_path, "jsonl", "fake@2", ())]
+    assert len({store.name(inputs), *(each.name(inputs) for each in other), store.name([])}) == 4
+
+
+class Shuffled(InProcess):
+    """An engine that holds some articles and gives their outcomes in any order, as many workers do."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._draw = random.Random(seed)
+
+    def run(self, jobs: Iterator[tuple[Any, Raw]]) -> Iterator[Any]:
+        held: list[Any] = []
+        for outcome in super().run(jobs):
+            held.append(outcome)
+            while len(held) > self._draw.randrange(12):
+                yield held.pop(self._draw.randrange(len(held)))
+        self._draw.shuffle(held)
+        yield from held
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+def test_the_order_in_which_articles_are_done_changes_no_byte(folder: Path, tmp_path: Path, go: Go, format: str) -> None:
+    go(tmp_path / "fresh", format=format)
+    for seed in range(5):
+        output = tmp_path / f"out{seed}"
+        plan = Plan(str(folder), output, shard_size=6, format=format)
+        run(plan, batch_fakes.SCORING, Shuffled(seed))
+        assert tree(output) == tree(tmp_path / "fresh")
+        assert sorted((output / "manifest.jsonl").read_bytes().splitlines()) == sorted(
+            (tmp_path / "fresh" / "manifest.jsonl").read_bytes().splitlines()
+        )
+
+
+def test_the_order_in_which_files_came_into_the_folder_changes_no_byte(folder: Path, tmp_path: Path, go: Go) -> None:
+    go(tmp_path / "fresh")
+    for path in sorted(folder.rglob("*.txt"), reverse=True):
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
+        os.utime(path, (1, 1))
+    go(tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+    for other in (1, 7, 500):
+        go(tmp_path / f"out{other}", shard_size=other)
+        assert union(tmp_path / f"out{other}") == union(tmp_path / "fresh")
+        assert (tmp_path / f"out{other}" / "summary.csv").read_bytes() == (tmp_path / "fresh" / "summary.csv").read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,3 +113,36 @@ def test_one_file_is_a_folder_of_one(tmp_path: Path) -> None:
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NewsgaugeError, match="nowhere"):
         list(walk(str(tmp_path / "nowhere"), Selection()))
+
+
+def test_what_cannot_be_listed_or_looked_at_is_a_failure_among_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As above, for the administrator too: the system says so of a folder and of a file."""
+    make(tmp_path, "a.txt", "closed/b.txt", "gone.txt", "z.txt")
+    scandir, lstat = os.scandir, os.lstat
+
+    def no_scandir(path: str) -> Any:
+        if os.path.basename(path) == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    def no_lstat(path: str) -> os.stat_result:
+        if os.path.basename(path) == "gone.txt":
+            raise FileNotFoundError(2, "No such file or directory", path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "scandir", no_scandir)
+    monkeypatch.setattr(os, "lstat", no_lstat)
+    assert list(walk(str(tmp_path), Selection())) == [
+        Found(str(tmp_path / "a.txt"), 4),
+        InputFailure(str(tmp_path / "closed"), "unreadable", "the folder cannot be listed: Permission denied"),
+        InputFailure(str(tmp_path / "gone.txt"), "unreadable", "cannot be read: No such file or directory"),
+        Found(str(tmp_path / "z.txt"), 4),
+    ]
+
+
+def test_what_is_neither_a_folder_nor_a_file_is_an_error(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(NewsgaugeError, match="neither a folder nor a regular file; expected a folder of articles"):
+        list(walk(str(tmp_path / "pipe"), Selection()))
+    with pytest.raises(NewsgaugeError, match="expected a folder"):
+        list(walk("a\0b", Selection()))

@@ -34,15 +34,14 @@ from newsgauge.model.bundle import (
     shipped_models,
     verify,
 )
-from newsgauge.model.content import ContentHead
 from newsgauge.model.document import Document
 from newsgauge.model.errors import BundleError
 from newsgauge.model.heads import LinearHead
-from newsgauge.model.passages import PassageChain
-from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead
 from newsgauge.model.scorer import Scorer
-from newsgauge.model.signs import KINDS
 from newsgauge.model.stance import StanceHead
+
+from ..conftest import TALLY, injected
+from .conftest import save_small, small_heads
 
 DOCUMENT = Document.from_text(
     "Dock owners hid the cracks, court told\n\n"
@@ -105,35 +104,8 @@ def refusal(folder: Path) -> str:
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) < 1000
+    TALLY["models refused"] += 1
     return message
-
-
-def small_heads(width: int = 4) -> Heads:
-    random = np.random.default_rng(7)
-
-    def head(outputs: int, inputs: int = width) -> LinearHead:
-        return LinearHead(random.normal(size=(outputs, inputs)).astype(np.float32), random.normal(size=outputs).astype(np.float32))
-
-    garble = GarbleHead(
-        sentence=head(1),
-        signs=head(1, len(KINDS)),
-        piece=head(1),
-        threshold=0.25,
-        piece_threshold=0.125,
-        chain=PassageChain(1.5, -0.5, 3.0, 2.0, shortest=3),
-        verdict=head(1, len(VERDICT_FEATURES)),
-        verdict_threshold=0.75,
-    )
-    return Heads(StanceHead(("accusation", "denial", "evidence", "analysis"), head(4), 1.25, 0.625), garble, ContentHead(head(1), 0.375))
-
-
-def save_small(folder: Path, source: Path, **settings: Any) -> None:
-    """Save a folder that is quickly written; its encoder cannot be run."""
-    source.mkdir(exist_ok=True)
-    for name in ("encoder.onnx", "tokenizer.json"):
-        (source / name).write_text(name)
-    defaults: dict[str, Any] = {"heads": small_heads(), "encoder": {"kind": "onnx"}, "about": {}, "card": "# A card\n"}
-    save(folder, **{**defaults, "files": {path.name: path for path in source.iterdir()}, **settings})
 
 
 # What comes back
@@ -467,7 +439,7 @@ def failing(calls: int, real: Callable[..., Any]) -> Callable[..., Any]:
         nonlocal made
         made += 1
         if made == calls:
-            raise OSError(28, "No space left on device")
+            raise injected(OSError(28, "No space left on device"))
         return real(*arguments, **settings)
 
     return call
@@ -513,7 +485,7 @@ def test_the_old_model_is_kept_somewhere_where_it_cannot_be_put_back(tmp_path: P
 
     def once(source: Path, target: Path) -> None:
         if moved:
-            raise OSError(28, "No space left on device")
+            raise injected(OSError(28, "No space left on device"))
         moved.append(str(target))
         real(source, target)
 

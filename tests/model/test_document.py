@@ -17,7 +17,7 @@ def blocks(document: Document) -> list[str]:
     return [document.text[block.start : block.end] for block in document.blocks]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.text(max_size=400), st.sampled_from(["text", "markdown", "html"]))
 def test_blocks_partition_the_text(text: str, format: str) -> None:
     try:

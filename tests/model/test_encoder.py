@@ -149,7 +149,7 @@ def test_sentences_without_words_are_encoded_too(encoder: OnnxEncoder, sentence:
     check(list(encoder.encode(sentences)), sentences, encoder.width)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.one_of(st.text(max_size=40), st.sampled_from(ARTICLE)), max_size=8))
 def test_any_text_is_encoded(encoder: OnnxEncoder, sentences: list[str]) -> None:
     sentences = ["".join(c for c in sentence if not 0xD800 <= ord(c) < 0xE000) for sentence in sentences]

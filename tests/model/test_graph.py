@@ -138,7 +138,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, data: bytes, said: str) -> No
     assert said in refusal(tmp_path, data)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.binary(max_size=200), st.integers(0, len(GOOD)), st.integers(0, 20))
 def test_whatever_is_in_it_a_file_passes_or_is_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes, at: int, drop: int) -> None:
     path = tmp_path_factory.getbasetemp() / "any.onnx"

@@ -45,7 +45,7 @@ def test_logits_are_the_affine_map() -> None:
     assert logits.dtype == np.float32
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 400), st.integers(0, 2**32 - 1))
 def test_the_logits_of_a_row_do_not_depend_on_the_others(rows: int, outputs: int, width: int, seed: int) -> None:
     made = head(outputs, width, seed)
@@ -116,7 +116,6 @@ def test_the_softmax_bears_extreme_values(logits: list[float], expected: list[fl
     np.testing.assert_allclose(softmax(np.array([logits], dtype=np.float32)), [expected], atol=1e-7)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.floats(-50, 50, width=32), min_size=4, max_size=4), min_size=1, max_size=10), st.floats(0.05, 20))
 def test_stance_probabilities_sum_to_one_and_temperature_keeps_the_order(rows: list[list[float]], temperature: float) -> None:
     vectors = np.array(rows, dtype=np.float32)

@@ -24,6 +24,8 @@ from newsgauge.model.document import Document
 from newsgauge.model.errors import BundleError
 from newsgauge.model.scorer import Scorer
 
+from ..conftest import TALLY
+
 Manifest = dict[str, Any]
 
 
@@ -56,6 +58,7 @@ class Victim:
         before = state(self.folder.parent)
         with pytest.raises(BundleError) as caught:
             load(self.folder, threads=1)
+        TALLY["models refused"] += 1
         message = str(caught.value)
         assert state(self.folder.parent) == before
         assert message.splitlines() == [message] and len(message) < 1500
@@ -187,6 +190,12 @@ def test_a_label_that_would_do_something_where_it_is_shown_is_refused(victim: Vi
     assert "a label is" in message and message.isprintable()
 
 
+@pytest.mark.parametrize("label", ["garbled", "sentences", "Passages", "source", "share_denial"])
+def test_a_label_that_would_be_taken_for_another_column_is_refused(victim: Victim, label: str) -> None:
+    victim.edit(lambda manifest: manifest["labels"].__setitem__(1, label))
+    assert f"a label is {label!r}, which is the name of a column" in victim.refusal()
+
+
 def test_labels_of_any_writing_are_allowed(victim: Victim) -> None:
     labels = ["обвинение", "a" * LONGEST_LABEL, "call to action", "quote/paraphrase"]
     victim.edit(lambda manifest: manifest.update(labels=labels))
@@ -241,7 +250,7 @@ def used(victim: Victim) -> tuple[Scorer | None, str]:
         return None, str(error)
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_manifest_with_any_value_anywhere_is_used_or_refused(victim: Victim, small_model: Path, data: st.DataObject) -> None:
     manifest = json.loads((small_model / MANIFEST).read_bytes())
@@ -263,7 +272,7 @@ def test_a_manifest_with_any_value_anywhere_is_used_or_refused(victim: Victim, s
     )
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_tokenizer_with_any_value_anywhere_is_used_or_refused(victim: Victim, small_model: Path, data: st.DataObject) -> None:
     tokenizer = json.loads((small_model / "tokenizer.json").read_bytes())

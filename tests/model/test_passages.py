@@ -42,7 +42,7 @@ def enumerate_all(chain: PassageChain, logits: np.ndarray) -> tuple[float, np.nd
     return float(top + np.log(total)), inside / total
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(CHAINS, LOGITS)
 def test_the_posterior_and_the_partition_are_those_of_enumeration(chain: PassageChain, logits: np.ndarray) -> None:
     partition, posterior = enumerate_all(chain, logits)
@@ -50,7 +50,6 @@ def test_the_posterior_and_the_partition_are_those_of_enumeration(chain: Passage
     np.testing.assert_allclose(chain.posterior(logits), posterior, atol=1e-9)
 
 
-@settings(deadline=None)
 @given(CHAINS, LOGITS, st.data())
 def test_the_score_of_a_path_is_the_sum_of_its_parts(chain: PassageChain, logits: np.ndarray, data: st.DataObject) -> None:
     states = tuple(data.draw(st.lists(st.integers(0, 1), min_size=len(logits), max_size=len(logits))))
@@ -111,7 +110,6 @@ def test_runs_start_at_one_half_and_have_a_least_length(values: list[float], sho
         assert mean == pytest.approx(sum(values[first : last + 1]) / (last - first + 1))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=30), st.integers(1, 4))
 def test_runs_are_maximal_and_in_order(values: list[float], shortest: int) -> None:
     found = find_runs(np.array(values), shortest)

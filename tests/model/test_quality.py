@@ -111,7 +111,7 @@ def sentences(draw: st.DrawFn) -> tuple[str, list[tuple[int, int, float]]]:
     return text, found
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(sentences())
 def test_spans_are_ordered_whole_words_and_hold_every_high_piece(case: tuple[str, list[tuple[int, int, float]]]) -> None:
     text, parts = case
@@ -143,7 +143,6 @@ def test_an_article_of_one_or_two_sentences_has_features_too(values: list[float]
     np.testing.assert_allclose(verdict_features(np.array(values)), np.array(expected, dtype=np.float32))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=40), st.randoms(use_true_random=False))
 def test_the_features_are_finite_and_blind_to_order(values: list[float], random: object) -> None:
     features = verdict_features(np.array(values))

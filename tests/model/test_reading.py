@@ -12,7 +12,7 @@ from newsgauge.model.reading import legible, plain_letters
 from newsgauge.model.scorer import Scorer
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text() | st.text("aаοＡ𝐚 ж\u0301"))
 def test_no_offset_moves_and_twice_is_once(text: str) -> None:
     read = plain_letters(text)

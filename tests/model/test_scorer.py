@@ -191,7 +191,7 @@ def document_of(text: str) -> Document | None:
 # With any text
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.one_of(TEXTS, st.text(max_size=150)))
 def test_a_score_keeps_its_promises_for_any_text(text: str) -> None:
     document = document_of(text)
@@ -199,7 +199,7 @@ def test_a_score_keeps_its_promises_for_any_text(text: str) -> None:
         check(steered(by_hash).score(document), document)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(text=TEXTS)
 def test_a_score_of_the_shipped_model_keeps_its_promises(scorer: Scorer, text: str) -> None:
     document = document_of(text)
@@ -209,7 +209,7 @@ def test_a_score_of_the_shipped_model_keeps_its_promises(scorer: Scorer, text: s
         assert json.loads(json.dumps(article.to_dict())) == article.to_dict()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=6).filter(lambda values: sum(values) > 0.1))
 def test_the_label_is_the_highest_of_the_published_probabilities(weights: list[float]) -> None:
     check_rounding([weight / sum(weights) for weight in weights])

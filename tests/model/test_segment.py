@@ -1,14 +1,16 @@
 """Sentences: exact offsets, and every repair."""
 
+import sys
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from newsgauge.model import segment as segmenting
 from newsgauge.model.document import Document
 from newsgauge.model.errors import InputError
-from newsgauge.model.segment import Segmenter, SentencexSegmenter, segment
+from newsgauge.model.segment import Segmenter, Sentence, SentencexSegmenter, segment
 
 NEWS = st.lists(
     st.sampled_from(
@@ -50,7 +52,7 @@ def sentences(text: str, segmenter: Segmenter | None = None) -> list[str]:
     return [text[start:end] for start, end in (segmenter or SentencexSegmenter()).spans(text)]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.one_of(st.text(max_size=300), NEWS))
 def test_sentences_partition_the_text(text: str) -> None:
     try:
@@ -180,6 +182,96 @@ def test_a_block_ends_a_sentence() -> None:
 def test_chunks_make_no_boundaries() -> None:
     text = "The ferry left the harbour at dawn on a calm sea. " * 1000
     assert set(sentences(text)) == {"The ferry left the harbour at dawn on a calm sea."}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Aaaa Bbbb Cccc Dddd Eeee *Ffff", ["Aaaa Bbbb Cccc Dddd", "Eeee *Ffff"]),
+        ("Aaaa Bbbb Cccc\nDddddddd Eeee *Ffff", ["Aaaa Bbbb Cccc", "Dddddddd Eeee *Ffff"]),
+        ("Aaaa Bbbb\nCccc Dddddddd Eeee *Ffff", ["Aaaa Bbbb\nCccc", "Dddddddd Eeee *Ffff"]),
+        ("Aaaa Bbbb Cccc D. *Gg", ["Aaaa Bbbb Cccc D.", "*Gg"]),
+        ("Aaaaaaaaaaa Bbbbbbbbbbbbbbbbbbb* Cc Dd", ["Aaaaaaaaaaa", "Bbbbbbbbbbbbbbbbbbb*", "Cc Dd"]),
+        # A space in the first half of a chunk is too early to cut at.
+        ("Aaaaaaaaaa Bbbbbbbbbbbbbbbbbbbb* Cc Dd", ["Aaaaaaaaaa Bbbbbbbbbbbbbbbbbbbb* Cc Dd"]),
+        ("Aaaaaaaaaaaaaaaaaaaaaaaaaaaaa Bbb*", ["Aaaaaaaaaaaaaaaaaaaaaaaaaaaaa Bbb*"]),
+        # Twenty code points are one chunk, and no sentence of it is cut.
+        ("Aaaa Bbbb Cccc *Ddd.", ["Aaaa Bbbb Cccc *Ddd."]),
+        # The last sentence of a chunk, which may go on, begins the next.
+        ("One fell. Two fell. Three fell. Four fell. Five.", ["One fell.", "Two fell.", "Three fell.", "Four fell.", "Five."]),
+        ("One fell. Twoooooooooooooooooooooo fell. Three.", ["One fell.", "Twoooooooooooooooooooooo fell.", "Three."]),
+    ],
+)
+def test_what_is_longer_than_a_chunk_is_cut_at_white_space(monkeypatch: pytest.MonkeyPatch, text: str, expected: list[str]) -> None:
+    monkeypatch.setattr(segmenting, "CHUNK", 20)
+    assert sentences(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It fell. 100. Harbour fell.", ["It fell.", "100. Harbour fell."]),
+        ("It fell. 1000. Harbour fell.", ["It fell.", "1000.", "Harbour fell."]),
+        ("It fell! 12) Harbour fell.", ["It fell!", "12) Harbour fell."]),
+        ("Fell? 7! Harbour fell.", ["Fell?", "7!", "Harbour fell."]),
+        ("*** It fell. *** She left. ***", ["*** It fell.", "*** She left.", "***"]),
+        ("It fell. ... She left.", ["It fell.", "... She left."]),
+        (
+            'It was 6" long. "We swam," he said. It was 7" long. "We ran."',
+            ['It was 6" long.', '"We swam," he said.', 'It was 7" long.', '"We ran."'],
+        ),
+        ('Said he. " "Go on." It fell.', ["Said he.", '" "Go on."', "It fell."]),
+        (
+            "“It fell. It rose.” He left. “It stood. It sat.” She came. “Go.” End.",
+            ["“It fell. It rose.”", "He left.", "“It stood. It sat.”", "She came.", "“Go.”", "End."],
+        ),
+        (
+            'He said "no. Yes." She said "it. Is" done. "Go. Now." End.',
+            ['He said "no. Yes."', 'She said "it. Is" done.', '"Go. Now."', "End."],
+        ),
+        ("He left.  She came.\n\n  It rained.", ["He left.", "She came.", "It rained."]),
+    ],
+)
+def test_numbers_and_marks_alone_are_no_sentences(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+def test_a_line_without_a_stop_is_not_given_to_the_splitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sentencex", None)
+    assert sentences("Mayor’s “plan” (draft) & 5% cut: Ann Lee, Bo Hart/Cy Day – $3; – so") == [
+        "Mayor’s “plan” (draft) & 5% cut: Ann Lee, Bo Hart/Cy Day – $3; – so"
+    ]
+    assert sentences("") == [] and sentences(" \n ") == []
+    with pytest.raises(ImportError):
+        sentences("It fell. He left.")
+
+
+def test_the_language_is_that_of_the_splitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("sentencex.get_sentence_boundaries", lambda language, text: asked.append((language, text)) or [])
+    sentences('It fell. "He left."\n\nNow.', SentencexSegmenter(language="de"))
+    sentences("It fell.")
+    assert asked == [("de", "It fell.  He left.   Now."), ("en", "It fell.")]
+
+
+class Noting:
+    """A segmenter that is told blocks and cuts after four code points."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        self.told.append(text)
+        return [(0, 4), (4, len(text))]
+
+
+def test_a_segmenter_is_told_the_blocks_and_places_are_those_in_the_document() -> None:
+    document = Document.from_text("One two\n\nThree four\n\nA\n")
+    noting = Noting()
+    found = segment(document, noting)
+    assert noting.told == [document.text[block.start : block.end] for block in document.blocks] == ["One two", "Three four", "A"]
+    assert found == (Sentence(0, 3, 0), Sentence(4, 7, 0), Sentence(9, 13, 1), Sentence(13, 19, 1), Sentence(21, 22, 2))
+    assert segment(document) == (Sentence(0, 7, 0), Sentence(9, 19, 1), Sentence(21, 22, 2))
 
 
 @pytest.mark.parametrize(

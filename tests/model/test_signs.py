@@ -55,7 +55,7 @@ def test_good_english_has_none(text: str) -> None:
     assert find_signs(text) == ()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text(max_size=200))
 def test_any_text_gives_ordered_signs_within_it(text: str) -> None:
     signs = find_signs(text)

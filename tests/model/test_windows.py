@@ -40,7 +40,7 @@ def check(windows: list[Window], bounds: list[int], shape: WindowShape) -> None:
         assert window.end - window.start + 1 <= shape.tokens
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(streams())
 def test_the_windows_partition_the_sentences_and_keep_to_their_shape(stream: tuple[WindowShape, list[int]]) -> None:
     shape, lengths = stream
@@ -48,7 +48,6 @@ def test_the_windows_partition_the_sentences_and_keep_to_their_shape(stream: tup
     check(list(plan(bounds, shape)), bounds, shape)
 
 
-@settings(deadline=None)
 @given(streams())
 def test_a_stream_that_fits_is_one_window(stream: tuple[WindowShape, list[int]]) -> None:
     shape, lengths = stream
@@ -59,7 +58,6 @@ def test_a_stream_that_fits_is_one_window(stream: tuple[WindowShape, list[int]])
         assert len(list(plan(bounds, shape))) > 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 300), max_size=50))
 def test_bounds_give_each_sentence_its_length_and_a_separator(lengths: list[int]) -> None:
     bounds = sentence_bounds(lengths)

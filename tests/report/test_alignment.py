@@ -25,7 +25,7 @@ def test_each_sentence_stands_beside_its_retelling() -> None:
     assert align(ORIGINAL, COPY) == [(0, 0), (None, 1), (1, 2), (2, None), (3, 3)]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(ORIGINAL + COPY), max_size=7), st.lists(st.sampled_from(ORIGINAL + COPY), max_size=7))
 def test_every_sentence_comes_once_and_in_order(one: list[str], other: list[str]) -> None:
     pairs = align(one, other)

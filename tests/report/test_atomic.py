@@ -14,6 +14,8 @@ import pytest
 
 from newsgauge.report.atomic import OutputError, atomic_output
 
+from ..conftest import injected
+
 
 class StopError(Exception):
     pass
@@ -40,7 +42,7 @@ def fail(error: type[BaseException]) -> None:
 
 
 def full_disk(*_: Any) -> Any:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raise injected(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
 
 def test_a_read_only_file_system_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        raise injected(OSError(errno.EROFS, os.strerror(errno.EROFS)))
 
     monkeypatch.setattr("tempfile.mkstemp", refuse)
     with pytest.raises(OutputError, match="Read-only") as refused, atomic_output(tmp_path / "out"):

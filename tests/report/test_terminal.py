@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.segment import Segment
@@ -81,7 +81,6 @@ def test_no_character_breaks_the_line(character: str) -> None:
     assert printable(f"a{character}b") == "a b"
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_offsets_stay_true_in_printable_text(text: str) -> None:
     shown = printable(text)

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsgauge.model.errors import NewsgaugeError
-from newsgauge.training.labels import Columns, LabelledRow, grouped, read_labels
+from newsgauge.training.job import Job, read_job
+from newsgauge.training.labels import Columns, LabelError, LabelledRow, grouped, read_labels
 
 ROWS = [
     {"text": "The mayor denied it.", "label": "denial", "document": "a", "position": 3, "before": "He was asked.", "id": "1"},
@@ -174,3 +175,10 @@ def test_every_row_is_grouped_once(given: list[tuple[str, int | None]]) -> None:
     documents, places = grouped(rows, [row.document or str(i) for i, row in enumerate(rows)])
     assert sorted(places) == list(range(len(rows)))
     assert [row.text for one in documents for row in one.rows] == [rows[i].text for i in places]
+
+
+@pytest.mark.parametrize("scheme", [("sentences", "claim"), ("claim", "=1+1"), ("claim", "share_of"), ("a" * 101, "b")])
+def test_labels_that_no_model_can_have_are_refused_before_a_row_is_read(tmp_path: Path, scheme: tuple[str, ...]) -> None:
+    with pytest.raises(LabelError, match=r"^These labels cannot be used: a label is ") as caught:
+        read_job(Job(["no such file"], tmp_path / "model"), scheme)
+    assert "expected" in str(caught.value)

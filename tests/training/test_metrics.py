@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("sklearn")
@@ -60,7 +60,6 @@ def test_calibration_error_weighs_each_bin_by_its_size() -> None:
     assert expected_calibration_error(np.array([1.0, 1.0]), np.array([True, True])) == 0.0
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=40))
 def test_auroc_is_the_share_of_pairs_in_the_right_order(pairs: list[tuple[int, bool]]) -> None:
     scores, truth = [float(score) for score, _ in pairs], [positive for _, positive in pairs]
@@ -74,7 +73,6 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order(pairs: list[tuple[int, b
     assert found == pytest.approx(won / len(positives) / len(negatives))
 
 
-@settings(deadline=None)
 @given(st.one_of(tied_scores, any_scores), st.floats(0, 1))
 def test_the_false_flag_threshold_keeps_the_rate(scores: list[float], rate: float) -> None:
     negatives = np.array(scores)
@@ -82,7 +80,6 @@ def test_the_false_flag_threshold_keeps_the_rate(scores: list[float], rate: floa
     assert (negatives >= threshold).sum() <= rate * len(negatives)
 
 
-@settings(deadline=None)
 @given(st.one_of(tied_scores, any_scores), st.floats(0, 0.95))
 def test_no_lower_threshold_keeps_the_false_flag_rate(scores: list[float], rate: float) -> None:
     negatives = np.array(scores)
@@ -101,7 +98,6 @@ def test_coverage_is_the_largest_share_that_keeps_the_accuracy() -> None:
     assert coverage_at_accuracy(confidence, ~np.ones(5, dtype=bool), 0.5) == (1.0, 0.0)
 
 
-@settings(deadline=None)
 @given(st.one_of(tied_scores, any_scores), st.data(), st.sampled_from([0.5, 0.75, 0.9, 1.0]))
 def test_what_the_coverage_threshold_covers_is_as_accurate_as_asked(scores: list[float], data: st.DataObject, accuracy: float) -> None:
     confidence = np.array(scores)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsgauge.model.windows import WindowShape
@@ -25,7 +25,6 @@ def scored(windows: list[TrainingWindow]) -> list[Row]:
     return [row for window in windows for row in window.rows[window.first : window.last]]
 
 
-@settings(deadline=None)
 @given(lengths_of_sentences, st.sampled_from(["", "What stood before."]), st.one_of(st.none(), st.integers(0, 2**32)))
 def test_crops_score_every_row_once_and_in_order(lengths: list[int], before: str, seed: int | None) -> None:
     document = document_of(len(lengths), before=before)
@@ -34,7 +33,6 @@ def test_crops_score_every_row_once_and_in_order(lengths: list[int], before: str
     assert all(window.first < window.last for window in windows)
 
 
-@settings(deadline=None)
 @given(lengths_of_sentences, st.integers(0, 2**32))
 def test_context_of_a_crop_is_what_stands_around_it(lengths: list[int], seed: int) -> None:
     document = document_of(len(lengths), headline="A headline")
@@ -59,7 +57,6 @@ def test_crops_depend_on_their_random_source_alone() -> None:
     assert len({tuple(windows) for windows in drawn}) > 1, "other seeds cut elsewhere"
 
 
-@settings(deadline=None)
 @given(st.integers(4, 30), st.integers(4, 30), st.integers(0, 2**32))
 def test_a_splice_has_one_garbled_run_between_a_clean_prefix_and_suffix(clean_size: int, twin_size: int, seed: int) -> None:
     clean, twin = document_of(clean_size, name="clean", headline="Title"), document_of(twin_size, name="twin", garbled=1.0)
@@ -85,7 +82,6 @@ def test_a_twin_of_a_part_is_spliced_into_that_part_alone() -> None:
     assert 2 <= sum(row.garbled == 1.0 for row in made.rows) <= 10
 
 
-@settings(deadline=None)
 @given(st.integers(0, 30), st.integers(1, 30), st.integers(0, 2**32))
 def test_a_run_of_another_text_is_inserted_whole(host_size: int, donor_size: int, seed: int) -> None:
     host, donor = document_of(host_size, name="host", headline="Title"), document_of(donor_size, name="donor", garbled=1.0)
@@ -100,7 +96,6 @@ def test_a_run_of_another_text_is_inserted_whole(host_size: int, donor_size: int
     assert made.rows[:first] + made.rows[first + len(run) :] == host.rows
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 15), st.integers(0, 2**32))
 def test_an_excerpt_is_a_stretch_of_the_document(count: int, longest: int, seed: int) -> None:
     document = document_of(count)
@@ -115,7 +110,6 @@ def test_a_short_article_is_not_spliced() -> None:
     assert splice(document_of(9, name="clean"), twin, random.Random(0)) is twin
 
 
-@settings(deadline=None)
 @given(st.integers(0, 60), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 2**32))
 def test_bags_hold_every_row_once(count: int, single: float, seed: int) -> None:
     document = document_of(count)
@@ -130,7 +124,6 @@ def test_bags_hold_every_row_once(count: int, single: float, seed: int) -> None:
         assert all(size >= 2 for size in sizes[:-1])
 
 
-@settings(deadline=None)
 @given(st.integers(2, 40), st.integers(0, 2**32))
 def test_rows_that_do_not_fit_together_stay_alone(count: int, seed: int) -> None:
     document = document_of(count)

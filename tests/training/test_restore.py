@@ -47,12 +47,13 @@ def model(graph: Path, encoder: Any, tokenizer_path: Path, tmp_path: Path) -> Pa
     (folder / "encoder.onnx").write_bytes(graph.read_bytes())
     (folder / "tokenizer.json").write_bytes(tokenizer_path.read_bytes())
     config = json.loads(encoder.config.to_json_string(use_diff=True))
-    write_manifest(folder, {"kind": "onnx", "file": "encoder.onnx", "config": config})
+    write_manifest(folder, {"config": config})
     return folder
 
 
 def write_manifest(folder: Path, entry: dict[str, Any]) -> None:
     files = {path.name: digest(path) for path in folder.iterdir() if path.name != "manifest.json"}
+    entry = {"kind": "onnx", "file": "encoder.onnx", "tokenizer": "tokenizer.json", **entry}
     (folder / "manifest.json").write_text(json.dumps({"format": 1, "encoder": entry, "files": files}))
 
 
@@ -88,13 +89,30 @@ def test_a_restored_encoder_can_be_cut_and_frozen(model: Path) -> None:
 
 
 def test_a_model_without_its_configuration_is_refused(model: Path) -> None:
-    write_manifest(model, {"kind": "onnx", "file": "encoder.onnx"})
+    write_manifest(model, {})
     with pytest.raises(BundleError, match="no encoder that can be trained on"):
+        restore_encoder(model)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"kind": "pickle"}, "kind 'pickle'; expected onnx"),
+        ({"file": "../encoder.onnx"}, "'../encoder.onnx' without listing"),
+        ({"config": {}}, "incomplete or senseless .KeyError: 'model_type'"),
+        ({"config": 5}, "incomplete or senseless .TypeError"),
+        ({"config": {"model_type": "no such type"}}, "incomplete or senseless"),
+    ],
+    ids=["kind", "another file", "no type", "no configuration", "unknown type"],
+)
+def test_a_manifest_that_asks_for_anything_else_is_refused(model: Path, entry: dict[str, Any], said: str) -> None:
+    write_manifest(model, entry)
+    with pytest.raises(BundleError, match=said):
         restore_encoder(model)
 
 
 def test_a_graph_that_lacks_weights_is_refused(model: Path, encoder: Any) -> None:
     config = json.loads(encoder.config.to_json_string(use_diff=True))
-    write_manifest(model, {"kind": "onnx", "file": "encoder.onnx", "config": {**config, "num_hidden_layers": 5}})
+    write_manifest(model, {"config": {**config, "num_hidden_layers": 5}})
     with pytest.raises(BundleError, match=r"lacks \d+ weights"):
         restore_encoder(model)

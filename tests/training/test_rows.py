@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsgauge.training.rows import (
@@ -126,7 +126,6 @@ def test_twins_carry_severity_as_target_and_offending_words_as_spans(tmp_path: P
     assert targets == sorted(targets), "a worse sentence must not have a lower target"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30), st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=5), st.text(max_size=3))
 def test_spans_hold_exactly_the_offending_words(text: str, cuts: list[tuple[int, int]], other: str) -> None:
     offending = [text[min(cut) : max(cut)] for cut in cuts]
