@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 OPERATORS = frozenset({
-    "Abs", "Add", "Cast", "Div", "DynamicQuantizeMatMul", "FusedMatMul", "Gather", "Gelu", "LayerNormalization", "MatMul", "Mul", "Range",
-    "ReduceMax", "Reshape", "Shape", "Softmax", "Sub", "Transpose", "Unsqueeze",
+    "Abs", "Add", "Cast", "Div", "DynamicQuantizeMatMul", "FusedMatMul", "Gather", "Gelu", "LayerNormalization", "MatMul",
+    "MatMulIntegerToFloat", "Max", "Mul", "QuantizeLinear", "Range", "ReduceMax", "Reshape", "Shape", "Slice", "Softmax", "Squeeze", "Sub",
+    "Transpose", "Unsqueeze",
 })  # fmt: skip
-"""The operators that an exported encoder is made of. None of them loops, branches, or reads or writes a file."""
+"""The operators that an exported encoder is made of, by this export or an earlier one. None loops, branches, or reads or writes a file."""
 
 _Field = int | memoryview
 # Field numbers of onnx.proto: those that an exported graph uses, or that are names and notes.

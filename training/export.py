@@ -1,7 +1,9 @@
 """Export: a torch encoder → an ONNX graph, float or int8, of the operators that onnxruntime runs fastest on a CPU.
 
 The graph is written node by node: what torch exports carries masks and guards that one window without padding has no use for,
-and the layer norms that onnxruntime's optimiser fuses with their sums run at an eighth of the speed of the plain ones.
+and the layer norms that onnxruntime's optimiser fuses with their sums run at an eighth of the speed of the plain ones. Beside the
+int8 products it is the passes over activations that cost time, so each is read and written as seldom as the operators allow: rounded
+once for all the products that it goes into, and split into heads by the products themselves.
 """
 
 from __future__ import annotations
@@ -39,6 +41,11 @@ LAYERS = {
 WEIGHT_STEPS = 80
 PAIR = 128
 TABLE_STEPS = 127
+# Activations are rounded to 0 … 255, zero to the middle of it; what comes out of GELU is hardly below zero and has more steps above.
+LEVELS, MIDDLE, GELU_ZERO = 255, 128, 48
+GELU_LEAST = 0.17
+# The bias of attention is copied for so many neighbours at a time.
+RUN = 16
 # Tables of fewer rows stay float: they weigh next to nothing.
 SMALL_TABLE = 64
 
@@ -54,7 +61,8 @@ def export(encoder: nn.Module, path: Path, *, int8: bool) -> None:
 
     config: Any = encoder.config
     refuse_unknown(config)
-    graph = _Graph({name: tensor.detach().float().numpy() for name, tensor in encoder.state_dict().items()}, int8=int8)
+    weights = {name: tensor.detach().float().numpy() for name, tensor in encoder.state_dict().items()}
+    graph = _Graph(weights, longest=int(config.max_position_embeddings), int8=int8)
     hidden, bias = _embeddings(graph, config), None
     if config.model_type == "mpnet":
         bias = _position_bias(graph, encoder)
@@ -76,12 +84,13 @@ def refuse_unknown(config: Any) -> None:
 class _Graph:
     """Nodes and initializers of a graph under way; a method adds nodes and returns the name of their result."""
 
-    def __init__(self, weights: dict[str, npt.NDArray[np.float32]], *, int8: bool) -> None:
+    def __init__(self, weights: dict[str, npt.NDArray[np.float32]], *, longest: int, int8: bool) -> None:
         self.weights = weights
+        self.longest = longest
         self.int8 = int8
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
-        self.largest: dict[str, tuple[str, str]] = {}
+        self.results: dict[tuple[str, ...], str] = {}
 
     def node(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         from onnx import helper
@@ -94,28 +103,46 @@ class _Graph:
         from onnx import numpy_helper
 
         if name not in self.initializers:
-            self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
+            self.initializers[name] = numpy_helper.from_array(np.asarray(values, order="C"), name)
         return name
 
     def weight(self, name: str) -> str:
         return self.constant(f"encoder.{name}", self.weights[name])
 
-    def linear(self, name: str, inputs: str) -> str:
+    def once(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """:meth:`node`, or the result of the node of this kind that these inputs have already."""
+        key = (kind, *inputs)
+        if key not in self.results:
+            self.results[key] = self.node(kind, *inputs, **attributes)
+        return self.results[key]
+
+    def linear(self, name: str, inputs: str, *, gelu: bool = False) -> str:
+        """The product of *inputs* (T, width) with a weight matrix, and its bias; *gelu* where the inputs come out of it."""
         matrix, bias = self.weights[f"{name}.weight"].T, self.weight(f"{name}.bias")
         if not self.int8:
             return self.node("Add", self.node("MatMul", inputs, self.constant(f"encoder.{name}.weight_matrix", matrix)), bias)
         integers, scale = round_weights(matrix)
         weights = (self.constant(f"encoder.{name}.weight_quantized", integers), self.constant(f"encoder.{name}.weight_scale", scale[0]))
-        rows, largest = self.levelled(inputs)
-        return self.node("Add", self.node("Mul", self.node("DynamicQuantizeMatMul", rows, *weights, domain=CONTRIB), largest), bias)
+        scales, zero = self.scales(inputs, gelu=gelu), GELU_ZERO if gelu else MIDDLE
+        zeros = self.once("Gather", self.constant(f"zeros_{zero}", np.full(self.longest, zero, np.uint8)), self.places())
+        rounded = self.once("QuantizeLinear", inputs, scales, zeros, axis=0)
+        one, at = self.constant("unscaled", np.float32(1)), self.constant(f"zero_{zero}", np.uint8(zero))
+        product = self.node("MatMulIntegerToFloat", rounded, weights[0], one, weights[1], at, domain=CONTRIB)
+        by_row = self.once("Unsqueeze", scales, self.constant("last_axis", np.array([1], dtype=np.int64)))
+        return self.node("Add", self.node("Mul", product, by_row), bias)
 
-    def levelled(self, inputs: str) -> tuple[str, str]:
-        """*inputs* with every word piece divided by its largest number, and those numbers: the operator rounds a whole window by
-        one scale, which a few word pieces with large numbers would spoil for the others."""
-        if inputs not in self.largest:
-            largest = self.node("ReduceMax", self.node("Abs", inputs), axes=[-1], keepdims=1)
-            self.largest[inputs] = self.node("Div", inputs, largest), largest
-        return self.largest[inputs]
+    def scales(self, inputs: str, *, gelu: bool) -> str:
+        """A step of rounding for every word piece, by its largest number: one for a whole window, which a few word pieces with large
+        numbers would spoil for the others, is what onnxruntime's own dynamic operators take. *Shape:* (T,)."""
+        if gelu:
+            # GELU goes down to -0.16997, and that is to have a step too.
+            steps = LEVELS - GELU_ZERO
+            least = self.constant("gelu_range", np.float32(GELU_LEAST * steps / GELU_ZERO))
+            largest = self.once("Max", self.once("ReduceMax", inputs, axes=[-1], keepdims=0), least)
+        else:
+            steps = LEVELS - MIDDLE
+            largest = self.once("ReduceMax", self.once("Abs", inputs), axes=[-1], keepdims=0)
+        return self.once("Mul", largest, self.constant(f"one_of_{steps}", np.float32(1 / steps)))
 
     def lookup(self, name: str, ids: str) -> str:
         table = self.weights[name]
@@ -128,14 +155,15 @@ class _Graph:
     def norm(self, name: str, inputs: str, epsilon: float) -> str:
         return self.node("LayerNormalization", inputs, self.weight(f"{name}.weight"), self.weight(f"{name}.bias"), axis=-1, epsilon=epsilon)
 
-    def places(self) -> str:
-        """0 … T - 1."""
-        length = self.node("Gather", self.node("Shape", "input_ids"), self.constant("one", np.int64(1)))
-        return self.node("Range", self.constant("zero", np.int64(0)), length, self.constant("one", np.int64(1)))
+    def places(self, apart: int = 1) -> str:
+        """0 … T - 1, or every so manieth of them."""
+        length = self.once("Gather", self.once("Shape", "input_ids"), self.constant("one", np.int64(1)))
+        return self.once("Range", self.constant("zero", np.int64(0)), length, self.constant(f"apart_{apart}", np.int64(apart)))
 
     def model(self, hidden: str, width: int) -> onnx.ModelProto:
         from onnx import TensorProto, helper
 
+        self.node("Unsqueeze", hidden, self.constant("axis", np.array([0], dtype=np.int64)))
         self.nodes[-1].output[0] = "hidden"
         inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "pieces"])]
         outputs = [helper.make_tensor_value_info("hidden", TensorProto.FLOAT, [1, "pieces", width])]
@@ -164,10 +192,11 @@ def round_weights(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8]
 def _embeddings(graph: _Graph, config: Any) -> str:
     # BERT counts places from 0; the others from the one after the padding's.
     first = 0 if config.model_type == "bert" else int(config.pad_token_id) + 1
-    places = graph.node("Unsqueeze", graph.places(), graph.constant("axis", np.array([0], dtype=np.int64)))
+    places = graph.places()
     if first:
         places = graph.node("Add", places, graph.constant("first_place", np.int64(first)))
-    words = graph.lookup("embeddings.word_embeddings.weight", "input_ids")
+    ids = graph.node("Squeeze", "input_ids", graph.constant("axis", np.array([0], dtype=np.int64)))
+    words = graph.lookup("embeddings.word_embeddings.weight", ids)
     summed = graph.node("Add", words, graph.lookup("embeddings.position_embeddings.weight", places))
     if "embeddings.token_type_embeddings.weight" in graph.weights:
         kind = graph.node("Gather", graph.weight("embeddings.token_type_embeddings.weight"), graph.constant("zero", np.int64(0)))
@@ -176,36 +205,39 @@ def _embeddings(graph: _Graph, config: Any) -> str:
 
 
 def _position_bias(graph: _Graph, encoder: Any) -> str:
-    """What MPNet adds to the attention logits: a number per head and bucket of distances. *Shape:* (heads, T, T)."""
+    """What MPNet adds to the attention logits: a number per head and bucket of distances. *Shape:* (heads, T, T).
+
+    A row of it is a stretch of one long sequence, over all distances. It is put together from runs of :data:`RUN` numbers; those
+    that begin at each distance are made when a session begins, as nothing in them depends on the window.
+    """
     import torch
 
-    longest = int(encoder.config.max_position_embeddings)
-    distances = torch.arange(1 - longest, longest)
-    buckets = encoder.encoder.relative_position_bucket(distances, num_buckets=int(encoder.config.relative_attention_num_buckets))
-    by_bucket = graph.weight("encoder.relative_attention_bias.weight")
-    by_distance = graph.node("Transpose", graph.node("Gather", by_bucket, graph.constant("buckets", buckets.numpy())), perm=[1, 0])
-    places = graph.places()
-    to = graph.node("Unsqueeze", places, graph.constant("axis", np.array([0], dtype=np.int64)))
-    start = graph.node("Unsqueeze", places, graph.constant("last_axis", np.array([1], dtype=np.int64)))
+    longest = graph.longest
+    distances = torch.arange(1 - longest, longest + RUN)
+    buckets = encoder.encoder.relative_position_bucket(distances, num_buckets=int(encoder.config.relative_attention_num_buckets)).numpy()
+    runs = graph.constant("buckets", np.lib.stride_tricks.sliding_window_view(buckets, RUN).astype(np.int32))
+    by_run = graph.node("Transpose", graph.node("Gather", graph.weight("encoder.relative_attention_bias.weight"), runs), perm=[2, 0, 1])
+    axis, last_axis = graph.constant("axis", np.array([0], dtype=np.int64)), graph.constant("last_axis", np.array([1], dtype=np.int64))
+    to, start = graph.node("Unsqueeze", graph.places(RUN), axis), graph.node("Unsqueeze", graph.places(), last_axis)
     shifted = graph.node("Add", graph.node("Sub", to, start), graph.constant("longest", np.int64(longest - 1)))
-    return graph.node("Gather", by_distance, shifted, axis=1)
+    whole = graph.constant("whole_rows", np.array([0, 0, -1], dtype=np.int64))
+    rows = graph.node("Reshape", graph.node("Gather", by_run, shifted, axis=1), whole)
+    length = graph.node("Gather", graph.once("Shape", "input_ids"), last_axis)
+    return graph.node("Slice", rows, axis, length, graph.constant("row_axis", np.array([2], dtype=np.int64)))
 
 
 def _layer(graph: _Graph, config: Any, name: str, hidden: str, bias: str | None) -> str:
     query, key, value, output, attended_norm, up, down, norm = (f"{name}.{part}" for part in LAYERS[config.model_type])
     heads, epsilon = int(config.num_attention_heads), config.layer_norm_eps
     size = int(config.hidden_size) // heads
-    split = graph.constant("split", np.array([0, 0, heads, size], dtype=np.int64))
-    join = graph.constant("join", np.array([0, 0, heads * size], dtype=np.int64))
-
-    def by_head(part: str) -> str:
-        return graph.node("Transpose", graph.node("Reshape", graph.linear(part, hidden), split), perm=[0, 2, 1, 3])
-
-    logits = graph.node("FusedMatMul", by_head(query), by_head(key), domain=CONTRIB, transB=1, alpha=size**-0.5)
+    split = graph.constant("split", np.array([0, heads, size], dtype=np.int64))
+    join = graph.constant("join", np.array([0, heads * size], dtype=np.int64))
+    queries, keys, values = (graph.node("Reshape", graph.linear(part, hidden), split) for part in (query, key, value))
+    logits = graph.node("FusedMatMul", queries, keys, domain=CONTRIB, transBatchA=1, transBatchB=1, transB=1, alpha=size**-0.5)
     if bias is not None:
         logits = graph.node("Add", logits, bias)
-    mixed = graph.node("MatMul", graph.node("Softmax", logits, axis=-1), by_head(value))
-    joined = graph.node("Reshape", graph.node("Transpose", mixed, perm=[0, 2, 1, 3]), join)
+    mixed = graph.node("FusedMatMul", graph.node("Softmax", logits, axis=-1), values, domain=CONTRIB, transBatchB=1)
+    joined = graph.node("Reshape", graph.node("Transpose", mixed, perm=[1, 0, 2]), join)
     hidden = graph.norm(attended_norm, graph.node("Add", graph.linear(output, joined), hidden), epsilon)
     raised = graph.node("Gelu", graph.linear(up, hidden), domain=CONTRIB)
-    return graph.norm(norm, graph.node("Add", graph.linear(down, raised), hidden), epsilon)
+    return graph.norm(norm, graph.node("Add", graph.linear(down, raised, gelu=True), hidden), epsilon)

@@ -14,7 +14,7 @@ pytest.importorskip("onnx")
 
 import onnxruntime as ort  # noqa: E402
 
-from newsgauge.training.export import LAYERS, PAIR, WEIGHT_STEPS, export, round_to, round_weights  # noqa: E402
+from newsgauge.training.export import GELU_LEAST, GELU_ZERO, LAYERS, LEVELS, PAIR, WEIGHT_STEPS, export, round_to, round_weights  # noqa: E402
 
 LENGTHS = [2, 7, 64, 320]
 SIZES = {"vocab_size": 2000, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -86,10 +86,32 @@ def test_no_two_neighbouring_weights_saturate_sixteen_bits(folder: Path) -> None
 
     graph = onnx.load(folder / "int8.onnx").graph
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    weights = [arrays[node.input[1]].astype(int) for node in graph.node if node.op_type == "DynamicQuantizeMatMul"]
+    weights = [arrays[node.input[1]].astype(int) for node in graph.node if node.op_type == "MatMulIntegerToFloat"]
     assert len(weights) == 12, "six products in each of two layers"
     for weight in weights:
         assert 255 * np.abs(weight).reshape(len(weight) // 2, 2, -1).sum(1).max() < 2**15
+
+
+def test_an_activation_is_rounded_once_for_all_its_products(folder: Path) -> None:
+    import onnx
+
+    nodes = onnx.load(folder / "int8.onnx").graph.node
+    rounded = [node.output[0] for node in nodes if node.op_type == "QuantizeLinear"]
+    into = [node.input[0] for node in nodes if node.op_type == "MatMulIntegerToFloat"]
+    assert [into.count(name) for name in rounded] == 2 * [3, 1, 1, 1], "queries, keys and values share one"
+
+
+def test_what_gelu_makes_is_rounded_within_its_range(encoder: Any, tmp_path: Path) -> None:
+    """Below zero GELU ends at -0.17: steps for what it never makes would be wasted, and a lower end cut off would be a bias."""
+    import onnx
+    from onnx import numpy_helper
+
+    assert float(torch.nn.functional.gelu(torch.linspace(-10, 0, 100_001)).min()) > -GELU_LEAST
+    export(encoder, tmp_path / "int8.onnx", int8=True)
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(tmp_path / "int8.onnx").graph.initializer}
+    smallest_step = float(arrays["gelu_range"]) / (LEVELS - GELU_ZERO)
+    assert smallest_step * GELU_ZERO >= GELU_LEAST * (1 - 1e-6)
+    assert arrays[f"zeros_{GELU_ZERO}"].shape == (encoder.config.max_position_embeddings,)
 
 
 def test_neighbours_that_are_too_large_together_are_cut_alike() -> None:
