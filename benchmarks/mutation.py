@@ -47,7 +47,7 @@ pytest_add_cli_args=
     --import-mode=importlib
     -p
     no:cacheprovider
-timeout_constant=60
+timeout_constant=4
 track_dependencies=false
 """
 KILLED = ("killed", "timeout", "segfault", "suspicious")

@@ -226,3 +226,14 @@ def test_tables_are_streamed(tmp_path: Path) -> None:
             file.write('{"text": "The ferry left the harbour at dawn."}\n')
     items = read(str(path))
     assert [next(items).source.rpartition("#")[2] for _ in range(3)] == ["1", "2", "3"]
+
+
+def test_what_is_larger_than_an_article_may_be_is_refused_in_every_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = io.BytesIO()
+    parquet.write_table(pyarrow.table({"text": [STORY, "x " * 300]}), sink)
+    (tmp_path / "rows.parquet").write_bytes(sink.getvalue())
+    assert outcome(read(str(tmp_path / "rows.parquet"), max_bytes=500)) == [("rows.parquet#1", STORY), ("rows.parquet#2", "too-large")]
+    monkeypatch.setattr(sys, "stdin", Standard(sink.getvalue()))
+    assert outcome(read("-", format="parquet", max_bytes=500)) == [("-", "too-large")]
+    (tmp_path / "rows.csv").write_text(f"text\n{STORY}\n" + "x " * 300 + f"\n{STORY}\n")
+    assert outcome(read(str(tmp_path / "rows.csv"), max_bytes=500)) == [("rows.csv#1", STORY), ("rows.csv", "too-large")]
