@@ -101,9 +101,10 @@ def cold(command: list[str], times: int) -> dict[str, list[float]]:
     return found
 
 
-def installed(*names: str, without: str = "") -> float | None:
+def installed(*names: str) -> float | None:
     """Megabytes of the distributions *names* and of all that they need; None where one of them is missing."""
-    waiting, seen, total = list(names), {without}, 0
+    waiting, total = list(names), 0
+    seen: set[str] = set()
     while waiting:
         name = waiting.pop().lower().replace("_", "-").replace(".", "-")
         if name in seen:
@@ -241,7 +242,6 @@ def main() -> None:
     for name, method in methods.items():
         if method.startswith("sentence-transformers:") and name not in missing:
             commands[name] = [sys.executable, str(METHODS), method, str(inputs), "--once"]
-    ours = installed("newsgauge")
     found = {
         "machine": machine(),
         "sentences": sum(map(len, articles)),
@@ -253,9 +253,9 @@ def main() -> None:
         "products": measured["int8 products"],
         "cold": {name: cold(command, chosen.rounds) for name, command in commands.items()},
         "installed": {
-            "newsgauge, without models": ours,
+            "what newsgauge needs to score": installed(*needed(metadata.distribution("newsgauge"))),
             **{f"model {name}": sum(path.stat().st_size for path in find(model).iterdir()) / 1e6 for name, model in names.items()},
-            "sentence-transformers + scikit-learn, without models": installed("sentence-transformers", "scikit-learn"),
+            "sentence-transformers + scikit-learn": installed("sentence-transformers", "scikit-learn"),
         },
     }
     (chosen.output / "speed.json").write_text(json.dumps(found, indent=1), encoding="utf-8")

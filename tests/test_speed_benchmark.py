@@ -47,7 +47,7 @@ def test_the_table_has_medians_with_ranges_and_what_was_left_out(speed: ModuleTy
             "encoders": {"fast": [{"found": {"rate": 300.0}}]},
             "products": [{"found": {"384x384": 900.0, "384x1536": 1000.0}}],
             "cold": {"newsgauge --help": {"seconds": [0.1], "cpu": [0.1], "peak": [40.0]}},
-            "installed": {"newsgauge, without models": None},
+            "installed": {"sentence-transformers": None},
         }
     )
     assert "| newsgauge fast | 100 (50–200) | 10.00 (5.00–20.00) | 100 |" in text
