@@ -72,6 +72,11 @@ def run(module: str) -> tuple[int, int]:
     began = time.monotonic()
     subprocess.run([sys.executable, "-m", "mutmut", "run", "--max-children", "1"], cwd=folder, check=True)
     subprocess.run([sys.executable, "-m", "mutmut", "export-cicd-stats"], cwd=folder, check=True)
+    stats = json.loads((folder / "mutants" / "mutmut-stats.json").read_text())
+    # pytest does not find these by their name, and mutmut would take that for a test that fails.
+    unnamed = [test for test in stats["duration_by_test"] if "\\" in test]
+    if unnamed:
+        sys.exit(f"{len(unnamed)} tests cannot be called by name, {unnamed[0]!r} for one: give their parameters ids.")
     found = json.loads((folder / "mutants" / "mutmut-cicd-stats.json").read_text())
     killed = sum(found.get(outcome, 0) for outcome in KILLED)
     print(f"{module}: {killed} of {found['total']} mutants killed ({killed / found['total']:.1%}), {time.monotonic() - began:,.0f} s")

@@ -354,13 +354,22 @@ def _read_parquet(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int
             identifiers = batch.column(identifier) if identifier is not None else None
             for index in range(batch.num_rows):
                 number += 1
-                row_id = identifiers[index].as_py() if identifiers is not None else None
-                yield _row(path, number, texts[index].as_py(), row_id, None, max_bytes)
-    except (pyarrow.ArrowException, OSError) as error:
+                row_id = _cell(identifiers[index]) if identifiers is not None else None
+                yield _row(path, number, _cell(texts[index]), row_id, None, max_bytes)
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         detail = " ".join(str(error).split())[:200]
         raise InputError("table", f"not a readable Parquet table ({detail})") from None
     if number == 0:
         raise InputError("empty", "the table has no rows")
+
+
+def _cell(scalar: Any) -> object:
+    """What a cell of a Parquet table holds: its bytes where they were written as text and are none."""
+    try:
+        value: object = scalar.as_py()
+    except UnicodeDecodeError:
+        return bytes(scalar.as_buffer())
+    return value
 
 
 def _read_warc(path: str, stream: BinaryIO, max_bytes: int) -> Iterator[Raw]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +32,11 @@ def injected(fault: Fault) -> Fault:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if TALLY:
         terminalreporter.write_line("counted: " + ", ".join(f"{count:,} {what}" for what, count in sorted(TALLY.items())))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """The names of tests with a text can be typed: what pytest makes of other letters and line breaks does not lead back to the test."""
+    return re.sub(r"[^A-Za-z0-9 ,.-]+", "_", val)[:60] if isinstance(val, str) else None
 
 
 @pytest.fixture(scope="session")

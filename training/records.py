@@ -179,7 +179,7 @@ def _parquet(path: str, data: bytes) -> list[Record]:
 
     try:
         rows = parquet.read_table(io.BytesIO(data)).to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path}: not a readable Parquet table ({' '.join(str(error).split())[:200]}).") from None
     return [Record(f"{path}, row {number}", row) for number, row in enumerate(rows, 1)]
 

@@ -237,3 +237,19 @@ def test_what_is_larger_than_an_article_may_be_is_refused_in_every_table(tmp_pat
     assert outcome(read("-", format="parquet", max_bytes=500)) == [("-", "too-large")]
     (tmp_path / "rows.csv").write_text(f"text\n{STORY}\n" + "x " * 300 + f"\n{STORY}\n")
     assert outcome(read(str(tmp_path / "rows.csv"), max_bytes=500)) == [("rows.csv#1", STORY), ("rows.csv", "too-large")]
+
+
+def test_a_parquet_text_that_is_no_text_is_a_failure_and_the_other_rows_are_read(tmp_path: Path) -> None:
+    """As made by a program that writes any bytes: the file says UTF-8, and nothing has checked it."""
+    bad = pyarrow.StringArray.from_buffers(
+        3, pyarrow.array([0, 2, 4, 6], pyarrow.int32()).buffers()[1], pyarrow.py_buffer(b"Hi\xc2\x80\x80\x80")
+    )
+    large = pyarrow.LargeStringArray.from_buffers(3, pyarrow.array([0, 1, 2, 3]).buffers()[1], pyarrow.py_buffer(b"a\xffc"))
+    parquet.write_table(pyarrow.table({"text": [STORY] * 3, "id": large}), tmp_path / "ids.parquet")
+    assert outcome(read(str(tmp_path / "ids.parquet"))) == [(f"ids.parquet#{name}", STORY) for name in "a2c"]
+    for column in (bad, large):
+        parquet.write_table(pyarrow.table({"text": column}), tmp_path / "rows.parquet")
+        found = list(read(str(tmp_path / "rows.parquet")))
+        failures = [item for item in found if isinstance(item, InputFailure) and item.kind == "table"]
+        assert len(found) == 3 and len(failures) == 1
+        assert failures[0].message.endswith("the text column holds bytes, not text")

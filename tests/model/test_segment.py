@@ -158,7 +158,7 @@ def test_quotation_marks_stay_with_their_words(text: str, expected: list[str]) -
     assert sentences(text) == expected
 
 
-@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\ufeff\u2060"], ids=ascii)
+@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\ufeff\u2060"], ids=["space", "hyphen", "marks"])
 def test_what_nobody_sees_ends_no_sentence_and_hides_no_end(unseen: str) -> None:
     plain = "The U.S. Coast Guard left. He came. It ended.” He left. Mr. Lee swam. On Jan. 12 it was over."
     expected = sentences(plain)

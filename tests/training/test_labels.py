@@ -182,3 +182,11 @@ def test_labels_that_no_model_can_have_are_refused_before_a_row_is_read(tmp_path
     with pytest.raises(LabelError, match=r"^These labels cannot be used: a label is ") as caught:
         read_job(Job(["no such file"], tmp_path / "model"), scheme)
     assert "expected" in str(caught.value)
+
+
+def test_a_parquet_text_that_is_no_text_is_told(tmp_path: Path) -> None:
+    broken = pa.LargeStringArray.from_buffers(1, pa.array([0, 2]).buffers()[1], pa.py_buffer(b"\xff\xfe"))
+    pq.write_table(pa.table({"text": broken, "label": ["denial"]}), tmp_path / "rows.parquet")
+    with pytest.raises(NewsgaugeError, match=r"rows\.parquet: not a readable Parquet table \('utf-8' codec") as caught:
+        read_labels([str(tmp_path / "rows.parquet")])
+    assert len(str(caught.value).splitlines()) == 1
