@@ -1,14 +1,12 @@
 """Retraining measured: a simulated newsroom, and a learning curve beside SetFit.
 
-``python benchmarks/retrain.py --base BASE --output FOLDER`` writes ``retrain.json`` and ``curve.png``. The encoder is BASE as it is,
-since the shipped ones were trained on the starter articles, of which both parts are made:
+``python benchmarks/retrain.py --output FOLDER`` writes ``retrain.json``, ``retrain.md`` and ``curve.png``. The newsroom labels records of
+meetings (``seeds/m*.jsonl``), a domain that no shipped model was trained on:
 
-- newsroom: a head that knows the starter articles of all other kinds is refitted on 300 rows of one kind, whole articles of it; measured
-  on the rest of that kind and on articles of other kinds that were kept from both.
-- curve: a head from nothing, and SetFit (``pip install setfit``) if asked for, on growing numbers of the same rows; with ``--labels FILE
-  --model MODEL`` instead a shipped model, retrained on rows of that file.
-
-Needs the extra ``[train]``.
+- newsroom: the heads of a model are refitted on 300 rows, whole documents, and measured on the rest of the records and on the starter
+  articles that trained no model; the first time by the command itself, from a process that starts to a model folder that is written.
+- curve: the same on growing numbers of rows, and SetFit on the same rows if its base is named (``pip install setfit``), both measured on
+  documents that neither saw.
 """
 
 from __future__ import annotations
@@ -16,198 +14,206 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import subprocess
+import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from newsgauge.model.bundle import load
-from newsgauge.model.encoder import Encoder, OnnxEncoder
-from newsgauge.model.heads import LinearHead
-from newsgauge.model.stance import StanceHead
-from newsgauge.model.windows import WindowShape
-from newsgauge.training.adapt import Examples
-from newsgauge.training.cache import CachedEncoder
-from newsgauge.training.evaluate import embed_rows
-from newsgauge.training.labels import LabelledRow, read_labels
+from newsgauge.model.bundle import Bundle, load
+from newsgauge.training.cache import CachedEncoder, encoder_identity
+from newsgauge.training.card import table
+from newsgauge.training.labels import LabelledRow
 from newsgauge.training.metrics import stance_report
-from newsgauge.training.refit import Plan, refit_stance
-from newsgauge.training.rows import STANCE_LABELS, seed_documents
-from newsgauge.training.split import groups
+from newsgauge.training.plots import plot_curves
+from newsgauge.training.retrain import Choices, Retrained, retrain
+from newsgauge.training.rows import STANCE_LABELS, LabelledDocument, seed_documents
+from newsgauge.training.starter import load_starter
 
-KINDS = "science,tech,sports,business,trade,health,disaster,education,culture,local"
-
-
-def frozen(base: str, folder: Path) -> OnnxEncoder:
-    """The encoder of *base* as it would ship: exported and rounded to int8, not trained."""
-    from newsgauge.training.bases import load_base, tokenizer_file
-    from newsgauge.training.export import export
-
-    export(load_base(base), folder / "base.onnx", int8=True)
-    return OnnxEncoder(folder / "base.onnx", Path(tokenizer_file(base)), shape=WindowShape())
+RECORDS = "m*.jsonl"
 
 
-def starter_rows(seeds: Path) -> list[tuple[str, LabelledRow]]:
-    """(kind, row) of every sentence of the starter articles."""
+def rows_of(documents: Sequence[LabelledDocument]) -> list[LabelledRow]:
+    """Every sentence as a newsroom would label it, in its document."""
     return [
-        (
-            one.tags["genre"],
-            LabelledRow(row.text, row.origin, row.stance, row.secondary, headline=one.headline, document=one.name, position=i),
-        )
-        for one in seed_documents(seeds)
-        for i, row in enumerate(one.rows)
+        LabelledRow(row.text, row.origin, row.stance, row.secondary, headline=document.headline, document=document.name, position=place)
+        for document in documents
+        for place, row in enumerate(document.rows)
     ]
 
 
-def by_document(rows: Sequence[LabelledRow], wanted: int, seed: int) -> tuple[list[LabelledRow], list[LabelledRow]]:
-    """Whole documents with *wanted* rows or a little more, drawn by *seed*, and the others."""
-    names = list(dict.fromkeys(row.document for row in rows))
-    random.Random(seed).shuffle(names)
-    chosen: set[str] = set()
-    while names and sum(row.document in chosen for row in rows) < wanted:
-        chosen.add(names.pop())
-    return [row for row in rows if row.document in chosen], [row for row in rows if row.document not in chosen]
+def by_size(documents: Sequence[LabelledDocument], wanted: int, seed: int) -> tuple[list[LabelledDocument], list[LabelledDocument]]:
+    """Documents with *wanted* rows or a few more, drawn by *seed*, and the others."""
+    shuffled = random.Random(seed).sample(list(documents), len(documents))
+    count = 0
+    while count < len(shuffled) and sum(len(document.rows) for document in shuffled[:count]) < wanted:
+        count += 1
+    return shuffled[:count], shuffled[count:]
 
 
-def examples(encoder: Encoder, rows: Sequence[LabelledRow]) -> Examples:
-    """The rows, embedded in their articles."""
-    targets = np.array([STANCE_LABELS.index(str(row.stance)) for row in rows], dtype=np.int64)
-    return Examples.of(embed_rows(encoder, rows, groups(rows)), targets)
+def retrained(
+    bundle: Bundle, encoder: CachedEncoder, rows: list[LabelledRow], rest: list[LabelledRow], options: Any, seed: int
+) -> Retrained:
+    """The heads of *bundle* refitted on *rows* with the starter articles, as ``train`` does, measured on *rest*."""
+    return retrain(bundle, encoder, rows, load_starter(options.seeds, seed=seed), Choices(seed=seed), dev=rest)
 
 
-def macro_f1(head: StanceHead, rows: Examples) -> float:
-    """Macro-F1 of a head."""
-    truth = [STANCE_LABELS[i] for i in rows.targets]
-    return stance_report(head.probabilities(rows.vectors).astype(np.float64), truth, [None] * len(truth), STANCE_LABELS).macro_f1
-
-
-def blank(width: int) -> StanceHead:
-    """A head that knows nothing; its labels are not those in use, so that it is not kept."""
-    return StanceHead(("", "?"), LinearHead(np.zeros((2, width), np.float32), np.zeros(2, np.float32)), 1.0, 0.5)
-
-
-def newsroom(encoder: Encoder, timed: Encoder, options: argparse.Namespace, seed: int) -> dict[str, float]:
-    """One simulated newsroom: before and after, on its own kind and elsewhere, and the seconds from rows to head, by *timed*."""
-    every = starter_rows(options.seeds)
-    kinds = tuple(options.kinds.split(","))
-    own = [row for kind, row in every if kind.startswith(kinds)]
-    others = [row for kind, row in every if not kind.startswith(kinds)]
-    rows, rest = by_document(own, options.rows, seed)
-    elsewhere, guards = by_document(others, len(others) // 4, seed)
-    guard = examples(encoder, guards)
-    old = refit_stance(blank(encoder.width), STANCE_LABELS, guard, Plan(groups(guards), seed, True), guard=None).head
-    began = time.perf_counter()
-    guard = examples(timed, guards)
-    new = refit_stance(old, STANCE_LABELS, examples(timed, rows), Plan(groups(rows), seed, True), guard=guard).head
-    seconds = time.perf_counter() - began
-    own_rest, away = examples(encoder, rest), examples(encoder, elsewhere)
-    before, after = macro_f1(old, own_rest), macro_f1(new, own_rest)
+def newsroom(bundle: Bundle, encoder: CachedEncoder, records: list[LabelledDocument], options: Any, seed: int) -> dict[str, Any]:
+    """One simulated newsroom: macro-F1 before and after on the rest of the records, and elsewhere."""
+    labelled, rest = by_size(records, options.rows, seed)
+    found = retrained(bundle, encoder, rows_of(labelled), rows_of(rest), options, seed)
+    before, after = found.evaluation.against, found.evaluation.figures
+    assert before is not None and before.stance is not None and after.stance is not None and found.elsewhere is not None
     return {
-        "rows": len(rows),
-        "measured_on": len(rest),
-        "before": before,
-        "after": after,
-        "gain": after - before,
-        "elsewhere_before": macro_f1(old, away),
-        "elsewhere_change": macro_f1(new, away) - macro_f1(old, away),
-        "seconds": seconds,
+        "rows": len(rows_of(labelled)),
+        "measured_on": len(rows_of(rest)),
+        "before": before.stance.macro_f1,
+        "after": after.stance.macro_f1,
+        "gain": after.stance.macro_f1 - before.stance.macro_f1,
+        "pull": found.pulls["stance"],
+        "verdict": found.evaluation.comparisons[0].verdict,
+        "elsewhere_before": found.elsewhere[0],
+        "elsewhere_change": found.elsewhere[1] - found.elsewhere[0],
     }
 
 
-def setfit(rows: Sequence[LabelledRow], dev: Sequence[LabelledRow], options: argparse.Namespace, seed: int) -> tuple[float, float]:
-    """SetFit (Tunstall et al. 2022) on the same rows, ten pairs a row → (macro-F1, seconds)."""
+def command_seconds(records: list[LabelledDocument], options: Any) -> float:
+    """How long ``newsgauge train`` takes on the first newsroom's rows, nothing embedded before."""
+    labelled, _ = by_size(records, options.rows, options.seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        labels = Path(scratch) / "labels.jsonl"
+        lines = [
+            {"text": row.text, "label": row.stance, "document": row.document, "position": row.position, "headline": row.headline}
+            for row in rows_of(labelled)
+        ]
+        labels.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        command = [
+            sys.executable,
+            "-c",
+            "from newsgauge.cli import main; main()",
+            "train",
+            str(labels),
+            "-o",
+            f"{scratch}/mine",
+            "--model",
+            options.model,
+        ]
+        began = time.perf_counter()
+        subprocess.run([*command, "--cache", f"{scratch}/cache"], check=True, capture_output=True)
+        return time.perf_counter() - began
+
+
+def setfit(rows: Sequence[LabelledRow], dev: Sequence[LabelledRow], options: Any) -> float:
+    """Macro-F1 of SetFit (Tunstall et al. 2022) trained on the same rows, ten pairs a row."""
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 
     labels = [STANCE_LABELS.index(str(row.stance)) for row in rows]
     train = Dataset.from_dict({"text": [row.text for row in rows], "label": labels})
-    began = time.perf_counter()
-    model = SetFitModel.from_pretrained(options.base, labels=list(range(len(STANCE_LABELS))), device="cpu")
+    model = SetFitModel.from_pretrained(options.setfit, labels=list(range(len(STANCE_LABELS))), device="cpu")
     arguments = TrainingArguments(
         output_dir=str(options.output / "setfit"),
         batch_size=32,
         num_epochs=1,
         num_iterations=10,
-        seed=seed,
+        seed=options.seed,
         save_strategy="no",
         report_to="none",
     )
     Trainer(model=model, args=arguments, train_dataset=train).train()
-    seconds = time.perf_counter() - began
     probabilities = np.asarray(model.predict_proba([row.text for row in dev], as_numpy=True))
-    return stance_report(probabilities, [str(row.stance) for row in dev], [None] * len(dev), STANCE_LABELS).macro_f1, seconds
+    return stance_report(probabilities, [str(row.stance) for row in dev], [None] * len(dev), STANCE_LABELS).macro_f1
 
 
-def curve(encoder: Encoder, start: StanceHead, rows: list[LabelledRow], options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Macro-F1 and seconds for every number of rows, of newsgauge and of the peers that were asked for."""
-    dev, train = by_document(rows, int(options.dev_share * len(rows)), options.seed)
-    measured = examples(encoder, dev)
+def curve(bundle: Bundle, records: list[LabelledDocument], options: Any) -> list[dict[str, Any]]:
+    """Macro-F1 and seconds, embedding included, of every method for every number of rows."""
+    dev, train = by_size(records, int(options.dev_share * len(rows_of(records))), options.seed)
+    measured = rows_of(dev)
     points = []
     for size in options.sizes:
-        some, _ = by_document(train, size, options.seed)
+        some = rows_of(by_size(train, size, options.seed)[0])
         if len(some) < size:
-            print(f"{size} rows: left out, {len(train)} are left for training")
+            print(f"{size} rows: left out, {len(some)} are there for training")
             continue
-        began = time.perf_counter()
-        plan = Plan(groups(some), options.seed, True)
-        head = refit_stance(start, STANCE_LABELS, examples(encoder, some), plan, guard=None).head
-        points.append({"method": "newsgauge", "rows": len(some), "macro_f1": macro_f1(head, measured)})
-        points[-1]["seconds"] = time.perf_counter() - began
+        with tempfile.TemporaryDirectory() as scratch:
+            encoder = CachedEncoder(bundle.encoder, encoder_identity(bundle.manifest), Path(scratch))
+            began = time.perf_counter()
+            found = retrained(bundle, encoder, some, measured, options, options.seed)
+            seconds = time.perf_counter() - began
+        assert found.evaluation.figures.stance is not None
+        point = {"method": f"newsgauge {options.model}", "rows": len(some), "macro_f1": found.evaluation.figures.stance.macro_f1}
+        points.append({**point, "seconds": seconds})
         print(points[-1], flush=True)
-        if "setfit" in options.peers:
-            score, seconds = setfit(some, dev, options, options.seed)
-            points.append({"method": "SetFit", "rows": len(some), "macro_f1": score, "seconds": seconds})
+        if options.setfit:
+            began = time.perf_counter()
+            score = setfit(some, measured, options)
+            points.append({"method": "SetFit", "rows": len(some), "macro_f1": score, "seconds": time.perf_counter() - began})
             print(points[-1], flush=True)
     return points
+
+
+def report(mean: dict[str, float], rooms: list[dict[str, Any]], points: list[dict[str, Any]], options: Any) -> str:
+    """Both parts as Markdown tables."""
+    gains = [room["gain"] for room in rooms]
+    verdicts = ", ".join(f"{count} “{word}”" for word, count in Counter(room["verdict"] for room in rooms).most_common())
+    lines = [
+        [f"records, {rooms[0]['measured_on']:,} rows or so", f"{mean['before']:.3f}", f"{mean['after']:.3f}", f"{100 * mean['gain']:+.1f}"],
+        [
+            "starter articles held out",
+            f"{mean['elsewhere_before']:.3f}",
+            f"{mean['elsewhere_before'] + mean['elsewhere_change']:.3f}",
+            f"{100 * mean['elsewhere_change']:+.1f}",
+        ],
+    ]
+    text = f"`{options.model}`, {len(rooms)} newsrooms of {options.rows} rows, mean macro-F1:\n\n"
+    text += table(["measured on", "before", "after", "points"], lines)
+    text += f"\n\nGains from {100 * min(gains):+.1f} to {100 * max(gains):+.1f} points; verdicts: {verdicts}. "
+    text += f"`newsgauge train` took {mean['seconds']:.1f} s.\n"
+    if points:
+        cells = [[p["method"], str(p["rows"]), f"{p['macro_f1']:.3f}", f"{p['seconds']:.1f}"] for p in points]
+        text += "\n" + table(["method", "rows", "macro-F1", "seconds"], cells) + "\n"
+    return text
 
 
 def main() -> None:
     """Run both parts and write the figures."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--base", required=True, help="an encoder that never saw the starter articles: a folder or hub id")
+    options.add_argument("--model", default="default", help="the model to retrain (default: %(default)s)")
     options.add_argument("--seeds", type=Path, default=Path("seeds"), help="folder of the starter data (default: %(default)s)")
-    options.add_argument("--kinds", default=KINDS, help="genres of the newsroom, by how they begin (default: %(default)s)")
     options.add_argument("--rows", type=int, default=300, help="rows of the newsroom (default: %(default)s)")
-    options.add_argument("--repeats", type=int, default=10, help="newsrooms, each with other articles (default: %(default)s)")
+    options.add_argument("--repeats", type=int, default=10, help="newsrooms, each with other documents (default: %(default)s)")
     options.add_argument("--sizes", type=int, nargs="*", default=[50, 100, 200, 400, 700, 1000], help="rows of the learning curve")
-    options.add_argument("--peers", nargs="*", choices=["setfit"], default=[], help="what to measure beside newsgauge; slow")
-    options.add_argument("--labels", help="rows for the learning curve (default: the starter articles)")
-    options.add_argument("--model", help="with --labels: the model to retrain (default: the base under an empty head)")
-    options.add_argument("--dev-share", type=float, default=0.3, help="share of the curve's rows to measure on (default: %(default)s)")
+    options.add_argument("--setfit", help="folder or hub id of the base of SetFit (default: newsgauge alone)")
+    options.add_argument("--dev-share", type=float, default=0.25, help="share of the records that the curve is measured on")
     options.add_argument("--output", type=Path, required=True, help="folder for the figures and the plot")
     options.add_argument("--seed", type=int, default=13)
     chosen = options.parse_args()
-    if chosen.model and not chosen.labels:
-        options.error("--model needs --labels: the shipped models were trained on the starter articles")
+    records = seed_documents(chosen.seeds, RECORDS)
+    if not records:
+        options.error(f"{chosen.seeds} holds no {RECORDS}; name the folder of the starter data with --seeds")
     chosen.output.mkdir(parents=True, exist_ok=True)
+    bundle = load(chosen.model)
     with tempfile.TemporaryDirectory() as scratch:
-        plain = frozen(chosen.base, Path(scratch))
-        encoder: Encoder = CachedEncoder(plain, chosen.base, Path(scratch))
+        encoder = CachedEncoder(bundle.encoder, encoder_identity(bundle.manifest), Path(scratch))
         rooms = []
         for seed in range(chosen.seed, chosen.seed + chosen.repeats):
-            rooms.append(newsroom(encoder, encoder if rooms else plain, chosen, seed))
+            rooms.append(newsroom(bundle, encoder, records, chosen, seed))
             print(rooms[-1], flush=True)
-        start = blank(encoder.width)
-        rows = [row for _, row in starter_rows(chosen.seeds)]
-        if chosen.labels:
-            rows = [row for row in read_labels([chosen.labels]) if row.stance is not None]
-        if chosen.model:
-            bundle = load(chosen.model)
-            encoder, start = bundle.encoder, bundle.heads.stance
-        points = curve(encoder, start, rows, chosen) if chosen.sizes else []
     told = ("before", "after", "gain", "elsewhere_before", "elsewhere_change")
-    mean = {name: float(np.mean([room[name] for room in rooms])) for name in told if rooms}
-    # Later newsrooms find their embeddings in the cache.
-    mean |= {"seconds": rooms[0]["seconds"]} if rooms else {}
-    print("mean", mean)
-    found = {"newsrooms": rooms, "mean": mean, "curve": points, "kinds": chosen.kinds, "seed": chosen.seed}
+    mean = {name: float(np.mean([room[name] for room in rooms])) for name in told}
+    mean["seconds"] = command_seconds(records, chosen)
+    points = curve(bundle, records, chosen)
+    found = {"model": bundle.identity, "seed": chosen.seed, "mean": mean, "newsrooms": rooms, "curve": points}
     (chosen.output / "retrain.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    text = report(mean, rooms, points, chosen)
+    (chosen.output / "retrain.md").write_text(text, encoding="utf-8")
+    print(text)
     if points:
-        from newsgauge.training.plots import plot_curves
-
         methods = dict.fromkeys(point["method"] for point in points)
         lines = {method: [(p["rows"], p["macro_f1"]) for p in points if p["method"] == method] for method in methods}
         plot_curves(lines, "labelled rows", "macro-F1", chosen.output / "curve.png")

@@ -19,10 +19,11 @@ from .content import ContentHead
 from .encoder import Encoder, OnnxEncoder
 from .errors import BundleError
 from .heads import LARGEST, Floats, LinearHead
+from .neighbours import PARTS
 from .passages import PassageChain
 from .quality import VERDICT_FEATURES, GarbleHead
 from .signs import KINDS
-from .stance import StanceHead
+from .stance import Correction, StanceHead
 from .windows import WindowShape
 
 FORMAT = 1
@@ -40,6 +41,7 @@ COLUMNS = frozenset(
 )
 """The columns that a summary of articles has whatever the labels are; a label is a column there too, and so is ``share_LABEL``."""
 LEAST_TEMPERATURE = 1e-3
+MOST_CORRECTIONS = 16
 """Sharper than any calibration; with weights up to :data:`~newsgauge.model.heads.LARGEST` nothing overflows from here on."""
 
 
@@ -211,8 +213,15 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
         except BundleError as error:
             raise BundleError(f"{folder / HEADS}: {error} Restore the file or train the model again.") from error
 
+    gates = stance.get("gates", [])
+    if not isinstance(gates, list) or len(gates) > MOST_CORRECTIONS or not all(isinstance(gated, bool) for gated in gates):
+        raise ValueError(f"gates are {gates!r:.50}; expected a list of at most {MOST_CORRECTIONS} truth values")
+    wide = PARTS * width
+    corrections = tuple(
+        Correction(head(f"shift.{i}", len(labels), wide), head(f"gate.{i}", 1, wide) if gated else None) for i, gated in enumerate(gates)
+    )
     return Heads(
-        StanceHead(labels, head("stance", len(labels)), temperature, _finite(stance, "confident_from")),
+        StanceHead(labels, head("stance", len(labels)), temperature, _finite(stance, "confident_from"), corrections),
         GarbleHead(
             sentence=head("garbled", 1),
             signs=head("signs", 1, len(KINDS)),
@@ -256,6 +265,7 @@ def head_arrays(heads: Heads) -> dict[str, Floats]:
     """Every array of the heads, under the names in the heads file."""
     arrays = {
         **heads.stance.head.arrays("stance"),
+        **_correction_arrays(heads.stance.corrections),
         **heads.garble.sentence.arrays("garbled"),
         **heads.garble.signs.arrays("signs"),
         **heads.garble.piece.arrays("piece"),
@@ -266,11 +276,22 @@ def head_arrays(heads: Heads) -> dict[str, Floats]:
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
+def _correction_arrays(corrections: Sequence[Correction]) -> dict[str, Floats]:
+    arrays: dict[str, Floats] = {}
+    for i, one in enumerate(corrections):
+        arrays |= one.shift.arrays(f"shift.{i}") | (one.gate.arrays(f"gate.{i}") if one.gate is not None else {})
+    return arrays
+
+
 def head_settings(heads: Heads) -> dict[str, Any]:
     """The part of the manifest that belongs to the heads."""
     return {
         "labels": list(heads.stance.labels),
-        "stance": {"temperature": heads.stance.temperature, "confident_from": heads.stance.confident_from},
+        "stance": {
+            "temperature": heads.stance.temperature,
+            "confident_from": heads.stance.confident_from,
+            "gates": [one.gate is not None for one in heads.stance.corrections],
+        },
         "garbled": {
             "threshold": heads.garble.threshold,
             "piece_threshold": heads.garble.piece_threshold,

@@ -13,6 +13,7 @@ from .document import Document
 from .encoder import WindowEncoding
 from .heads import Floats, sigmoid
 from .inputs import Article, read
+from .neighbours import windows_in_context
 from .results import ArticleScore, Garble, InputFailure, Kind, Passage, SentenceScore
 from .segment import Segmenter, Sentence, segment
 from .signs import find_signs
@@ -51,11 +52,11 @@ class Scorer:
         alone = _alone_in_block(sentences)
         scores: dict[int, SentenceScore] = {}
         logits: dict[int, float] = {}
-        for window in self._bundle.encoder.encode(texts):
+        for window, vectors in windows_in_context(self._bundle.encoder.encode(texts)):
             members = english[window.first : window.last]
-            for index, (score, logit) in zip(
-                members, self._score_window(document, sentences, members, texts[window.first : window.last], window, alone), strict=True
-            ):
+            stance = self._bundle.heads.stance.probabilities(vectors)
+            found = self._score_window(document, sentences, members, texts[window.first : window.last], window, stance, alone)
+            for index, (score, logit) in zip(members, found, strict=True):
                 scores[index] = score
                 if score.kind != "boilerplate":
                     logits[index] = logit
@@ -100,10 +101,10 @@ class Scorer:
         members: Sequence[int],
         texts: Sequence[str],
         window: WindowEncoding,
+        stance: Floats,
         alone: set[int],
     ) -> list[tuple[SentenceScore, float]]:
         heads = self._bundle.heads
-        stance = heads.stance.probabilities(window.embeddings)
         content = heads.content.article_probability(window.embeddings)
         signs = [find_signs(text) for text in texts]
         logits = heads.garble.logits(window.embeddings, signs)

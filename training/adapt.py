@@ -19,7 +19,9 @@ PULLS = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 """How strongly the old weights hold, tried from the strongest."""
 GUARD = 1.0
 """The weight of all starter rows together, in shares of that of the new rows."""
-INNER_FOLDS = 3
+GATE_PULL = 0.00003
+"""A domain is told from another far more easily than a label from another, so that little holds this head."""
+INNER_FOLDS = 5
 PATIENCE = 2
 """So many pulls in a row that are worse than the best end the search: the score has one valley."""
 
@@ -117,6 +119,14 @@ def cross_entropy(head: LinearHead, rows: Examples) -> Doubles:
     top = full.max(1, keepdims=True)
     norm = top[:, 0] + np.log(np.exp(full - top).sum(1))
     return np.asarray(norm - full[np.arange(len(full)), rows.targets])
+
+
+def fit_gate(new: Floats, guard: Floats) -> LinearHead:
+    """A logistic head that tells rows of the new kind from those of the guard, both of the same total weight. *Shapes:* (rows, width)."""
+    sides = [np.full(len(rows), 1.0 / len(rows)) for rows in (new, guard)]
+    targets = np.repeat(np.array([1, 0], dtype=np.int64), [len(new), len(guard)])
+    nothing = LinearHead(np.zeros((1, new.shape[1]), np.float32), np.zeros(1, np.float32))
+    return adapt(nothing, Examples.of(np.concatenate([new, guard]), targets, weights=np.concatenate(sides)), GATE_PULL)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..model.encoder import Encoder, WordPieces
+from ..model.neighbours import PARTS, in_context
 from .rows import LabelledDocument, Row
 
 Floats = npt.NDArray[np.float32]
@@ -16,8 +17,8 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Embedded:
-    """One entry a row. *Shapes:* ``vectors`` (rows, width); ``document`` (rows,), the index of each row's document; ``pieces``
-    holds the word-piece states of the rows whose garbled spans are known, else None."""
+    """One entry a row. *Shapes:* ``vectors`` (rows, width), or (rows, 3 * width) in context; ``document`` (rows,), the index of each
+    row's document; ``pieces`` holds the word-piece states of the rows whose garbled spans are known, else None."""
 
     rows: list[Row]
     vectors: Floats
@@ -29,8 +30,11 @@ class Embedded:
         return [(row, pieces) for row, pieces in zip(self.rows, self.pieces, strict=True) if pieces is not None]
 
 
-def embed(encoder: Encoder, documents: Sequence[LabelledDocument]) -> Embedded:
-    """Embed every row. Consecutive rows see each other and what stands before them; unordered rows are encoded alone."""
+def embed(encoder: Encoder, documents: Sequence[LabelledDocument], *, context: bool = False) -> Embedded:
+    """Embed every row. Consecutive rows see each other and what stands before them; unordered rows are encoded alone.
+
+    With *context*, the vector of a row also holds those of its neighbours (:func:`~newsgauge.model.neighbours.in_context`).
+    """
     rows: list[Row] = []
     vectors: list[Floats] = []
     owner: list[int] = []
@@ -38,12 +42,13 @@ def embed(encoder: Encoder, documents: Sequence[LabelledDocument]) -> Embedded:
     for index, document in enumerate(documents):
         for texts, skip, members in _inputs(document):
             windows = list(encoder.encode(texts))
-            vectors.append(np.concatenate([window.embeddings for window in windows])[skip:])
+            found = np.concatenate([window.embeddings for window in windows])
+            vectors.append((in_context(found) if context else found)[skip:])
             pieces = [piece for window in windows for piece in window.pieces or (None,) * len(window.embeddings)][skip:]
             states += [None if row.spans is None else piece for row, piece in zip(members, pieces, strict=True)]
             rows.extend(members)
             owner.extend([index] * len(members))
-    stacked = np.concatenate(vectors) if vectors else np.zeros((0, encoder.width), np.float32)
+    stacked = np.concatenate(vectors) if vectors else np.zeros((0, encoder.width * (PARTS if context else 1)), np.float32)
     return Embedded(rows, stacked, np.array(owner, dtype=np.int64), states)
 
 

@@ -93,15 +93,15 @@ class Evaluation:
 
 def label_probabilities(bundle: Bundle, documents: list[LabelledDocument]) -> tuple[list[Row], Array]:
     """What *bundle* says of every row with a stance label, each scored in its context. *Shape:* (rows, labels)."""
-    rows, vectors = labelled(embed(bundle.encoder, documents))
+    rows, vectors = labelled(embed(bundle.encoder, documents, context=True))
     return rows, bundle.heads.stance.probabilities(vectors).astype(np.float64)
 
 
 def embed_rows(encoder: Encoder, rows: Sequence[LabelledRow], owners: Sequence[str]) -> Floats:
-    """The embedding of each row, encoded among its neighbours. *Shape:* (rows, width)."""
+    """The embedding of each row in context, encoded among its neighbours. *Shape:* (rows, 3 * width)."""
     documents, places = grouped(rows, owners)
-    found = embed(encoder, documents).vectors
-    vectors = np.zeros((len(rows), encoder.width), np.float32)
+    found = embed(encoder, documents, context=True).vectors
+    vectors = np.zeros((len(rows), found.shape[1]), np.float32)
     kept = np.array(places, dtype=np.int64) >= 0
     vectors[np.array(places, dtype=np.int64)[kept]] = found[kept]
     return vectors
@@ -118,9 +118,10 @@ def quality_places(rows: Sequence[LabelledRow]) -> list[int]:
 
 
 def judge(model: str, heads: Heads, rows: Sequence[LabelledRow], vectors: Floats) -> Judged:
-    """What *heads* say of *rows*. *Shape* of ``vectors``: (rows, width)."""
+    """What *heads* say of *rows*. *Shape* of ``vectors``: (rows, 3 * width), in context."""
     stance, quality = stance_places(rows), quality_places(rows)
-    logits = heads.garble.logits(vectors[quality], [find_signs(rows[i].text) for i in quality])
+    own = vectors[quality][:, : heads.garble.sentence.weight.shape[1]]
+    logits = heads.garble.logits(own, [find_signs(rows[i].text) for i in quality])
     return Judged(
         model,
         heads.stance.labels,

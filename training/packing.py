@@ -136,6 +136,6 @@ def comparison_lines(found: Retrained) -> list[str]:
 
 
 def _told(pull: float | None) -> str:
-    return (
-        "kept, since no refit did better on held-out rows" if pull is None else f"refitted with a pull of {pull:g} towards the old weights"
-    )
+    if pull is None:
+        return "kept, since no refit did better on held-out rows"
+    return f"refitted with a pull of {pull:g} towards what it said before"

@@ -11,16 +11,18 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from ..model.heads import LinearHead, sigmoid, softmax
+from ..model.neighbours import PARTS
 from ..model.quality import GarbleHead
 from ..model.signs import find_signs
-from ..model.stance import StanceHead
-from .adapt import Adapted, Examples, choose, logits_of
+from ..model.stance import Correction, StanceHead
+from .adapt import Adapted, Examples, choose, fit_gate, logits_of
 from .metrics import coverage_at_accuracy, threshold_at_false_flags
 from .split import Ints, rounds
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Head = TypeVar("Head", StanceHead, GarbleHead)
+Fitted = TypeVar("Fitted")
 
 CALIBRATION_ROWS = 100
 """Fewer held-out rows say too little for a temperature of their own."""
@@ -51,11 +53,24 @@ class Plan:
 
 
 def refit_stance(old: StanceHead, labels: Sequence[str], new: Examples, plan: Plan, *, guard: Examples | None) -> Refitted[StanceHead]:
-    """Adapt the stance head to *new* rows, whose targets count *labels*; without the labels of *old* among these it starts at zero."""
-    start = _start(old, labels, new.vectors.shape[1])
+    """Give the stance head a correction fitted on *new* rows, whose targets count *labels* and whose vectors are in context.
+
+    It is gated where *guard* rows tell the new kind of text from the old; without the labels of *old* among *labels* it is all there is.
+    """
+    start = _carried(old, labels, new.vectors.shape[1] // PARTS)
+    nothing = LinearHead(np.zeros((len(labels), new.vectors.shape[1]), np.float32), np.zeros(len(labels), np.float32))
+    new = replace(new, offsets=start.logits(new.vectors).astype(np.float64))
+    if guard is not None:
+        guard = replace(guard, offsets=start.logits(guard.vectors).astype(np.float64))
     same = tuple(labels) == old.labels
-    final, tested, logits = _held_out(start, new, plan, guard=guard, keep=same)
-    if final.pull is None:
+
+    def fit(rows: Examples, owners: Sequence[str]) -> tuple[Correction, float | None]:
+        found = choose(nothing, rows, owners, guard=guard, seed=plan.seed, keep=same)
+        gate = fit_gate(rows.vectors, guard.vectors) if guard is not None and found.pull is not None else None
+        return Correction(found.head, gate), found.pull
+
+    (correction, pull), tested, logits = _held_out(fit, lambda found, rows: found[0].logits(rows.vectors) + rows.offsets, new, plan)
+    if pull is None:
         return Refitted(old, None, tested, softmax(logits.astype(np.float32)).astype(np.float64))
     temperature, threshold = 1.0, old.confident_from
     targets = new.targets[tested]
@@ -64,44 +79,39 @@ def refit_stance(old: StanceHead, labels: Sequence[str], new: Examples, plan: Pl
     probabilities = softmax((logits / temperature).astype(np.float32)).astype(np.float64)
     if len(tested) >= CALIBRATION_ROWS:
         threshold, _ = coverage_at_accuracy(probabilities.max(1), probabilities.argmax(1) == targets, CONFIDENT)
-    return Refitted(StanceHead(tuple(labels), final.head, temperature, threshold), final.pull, tested, probabilities)
+    head = StanceHead(tuple(labels), start.head, temperature, threshold, (*start.corrections, correction))
+    return Refitted(head, pull, tested, probabilities)
 
 
-def _start(old: StanceHead, labels: Sequence[str], width: int) -> LinearHead:
-    """The old head in the order of *labels*, its temperature in its weights; new labels, and all in another scheme, are zero."""
-    weight, bias = np.zeros((len(labels), width), np.float32), np.zeros(len(labels), np.float32)
-    if set(old.labels) <= set(labels):
-        for i, label in enumerate(old.labels):
-            weight[labels.index(label)] = old.head.weight[i] / old.temperature
-            bias[labels.index(label)] = old.head.bias[i] / old.temperature
-    return LinearHead(weight, bias)
+def _carried(old: StanceHead, labels: Sequence[str], width: int) -> StanceHead:
+    """*old* in the order of *labels*, its temperature in its weights; new labels, and all in another scheme, are zero."""
+    if not set(old.labels) <= set(labels):
+        return StanceHead(
+            tuple(labels), LinearHead(np.zeros((len(labels), width), np.float32), np.zeros(len(labels), np.float32)), 1.0, 0.0
+        )
+    places = [labels.index(label) for label in old.labels]
+
+    def moved(head: LinearHead) -> LinearHead:
+        weight, bias = np.zeros((len(labels), head.weight.shape[1]), np.float32), np.zeros(len(labels), np.float32)
+        weight[places], bias[places] = head.weight / old.temperature, head.bias / old.temperature
+        return LinearHead(weight, bias)
+
+    corrections = tuple(Correction(moved(one.shift), one.gate) for one in old.corrections)
+    return StanceHead(tuple(labels), moved(old.head), 1.0, old.confident_from, corrections)
 
 
 def _held_out(
-    start: LinearHead,
-    new: Examples,
-    plan: Plan,
-    *,
-    guard: Examples | None,
-    keep: bool,
-    finish: Callable[[LinearHead], LinearHead] = lambda head: head,
-) -> tuple[Adapted, Ints, Doubles]:
-    """The final head, the rows that were held out, and the logits that heads fitted without them give these. *Shape:* (rows, outputs).
-
-    *finish* is applied to every head that was fitted.
-    """
-    tested, logits = [], []
-    final: Adapted | None = None
+    fit: Callable[[Examples, Sequence[str]], Fitted], logits: Callable[[Fitted, Examples], Doubles], new: Examples, plan: Plan
+) -> tuple[Fitted, Ints, Doubles]:
+    """The final *fit*, the rows that were held out, and the *logits* that fits without them give these. *Shape:* (rows, outputs)."""
+    tested, found = [], []
     parts = rounds(new.targets, plan.owners, seed=plan.seed)
     for train, test in parts:
-        fitted = choose(start, new[train], [plan.owners[i] for i in train], guard=guard, seed=plan.seed, keep=keep)
+        fitted = fit(new[train], [plan.owners[i] for i in train])
         tested.append(test)
-        logits.append(logits_of(finish(fitted.head), new[test]))
-        if len(parts) == 1 and not plan.whole:
-            final = fitted
-    if final is None:
-        final = choose(start, new, plan.owners, guard=guard, seed=plan.seed, keep=keep)
-    return Adapted(finish(final.head), final.pull), np.concatenate(tested), np.concatenate(logits)
+        found.append(logits(fitted, new[test]))
+    final = fitted if len(parts) == 1 and not plan.whole else fit(new, plan.owners)
+    return final, np.concatenate(tested), np.concatenate(found)
 
 
 def _temperature(logits: Doubles, targets: Ints) -> float:
@@ -135,7 +145,11 @@ def refit_quality(old: GarbleHead, new: Examples, plan: Plan, *, guard: Examples
         shift = usual - float(np.median(logits_of(head, clean)))
         return LinearHead(head.weight, (head.bias + shift).astype(np.float32))
 
-    final, tested, logits = _held_out(old.sentence, new, plan, guard=guard, keep=True, finish=levelled)
+    def fit(rows: Examples, owners: Sequence[str]) -> Adapted:
+        found = choose(old.sentence, rows, owners, guard=guard, seed=plan.seed, keep=True)
+        return Adapted(levelled(found.head), found.pull)
+
+    final, tested, logits = _held_out(fit, lambda found, rows: logits_of(found.head, rows), new, plan)
     garbled = sigmoid(logits[:, 0].astype(np.float32)).astype(np.float64)
     both = np.stack([1 - garbled, garbled], axis=1)
     if final.pull is None:

@@ -120,7 +120,8 @@ def retrain(
     if quality_at:
         garbled = [bool(rows[i].garbled) for i in quality_at]
         plan = Plan([owners[i] for i in quality_at], choices.seed, bool(dev) or len(quality_at) < CROSS_VALIDATED)
-        new = quality_examples(old.garble, vectors[quality_at], [rows[i].text for i in quality_at], garbled, np.ones(len(garbled)))
+        own = vectors[quality_at][:, : encoder.width]
+        new = quality_examples(old.garble, own, [rows[i].text for i in quality_at], garbled, np.ones(len(garbled)))
         clean = _quality_guard(encoder, [*starter.guards, *starter.elsewhere], heads)
         guard = None if choices.only_mine else _quality_guard(encoder, [*starter.guards, *starter.garbled, *starter.unusual], heads)
         quality = refit_quality(old.garble, new, plan, guard=guard, clean=clean)
@@ -145,7 +146,7 @@ def _stance_guard(encoder: Encoder, starter: Starter, labels: Sequence[str]) -> 
     """The starter rows with stance labels; none where these are not in the scheme."""
     if not set(STANCE_LABELS) <= set(labels):
         return None
-    rows, vectors = labelled(embed(encoder, starter.guards))
+    rows, vectors = labelled(embed(encoder, starter.guards, context=True))
     return Examples.of(vectors, np.array([labels.index(str(row.stance)) for row in rows], dtype=np.int64))
 
 
@@ -189,7 +190,7 @@ def _elsewhere(encoder: Encoder, starter: Starter, old: StanceHead, new: StanceH
 
 def macro_f1_elsewhere(encoder: Encoder, starter: Starter, head: StanceHead) -> float:
     """Macro-F1 of a head on the starter articles that trained no shipped model."""
-    rows, vectors = labelled(embed(encoder, starter.elsewhere))
+    rows, vectors = labelled(embed(encoder, starter.elsewhere, context=True))
     said = [head.labels[best] for best in head.probabilities(vectors).argmax(1)]
     tables = confusion_by_group([str(row.stance) for row in rows], said, ["all"] * len(rows), head.labels)
     return float(macro_f1_of(tables, tables.sum((0, 2)) > 0)[0])

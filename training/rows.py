@@ -101,10 +101,10 @@ def stance_documents(path: Path, *, clean_weight: float = CLEAN_WEIGHT) -> list[
     return documents
 
 
-def seed_documents(folder: Path) -> list[LabelledDocument]:
-    """The starter articles ``s*.jsonl`` of *folder*."""
+def seed_documents(folder: Path, files: str = "s*.jsonl") -> list[LabelledDocument]:
+    """The starter articles of *folder*, or other *files* of documents of the same form."""
     documents = []
-    for path in sorted(folder.glob("s*.jsonl")):
+    for path in sorted(folder.glob(files)):
         for article in read_json_lines(path):
             rows = tuple(
                 Row(sentence["text"], sentence["label"], sentence.get("secondary"), True, 0.0, 1.0, (), f"{article['id']}.{index:02d}")

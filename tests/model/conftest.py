@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from newsgauge.model.heads import LinearHead
 from newsgauge.model.passages import PassageChain
 from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead
 from newsgauge.model.signs import KINDS
-from newsgauge.model.stance import StanceHead
+from newsgauge.model.stance import Correction, StanceHead
 
 
 def small_heads(width: int = 4) -> Heads:
@@ -33,6 +34,17 @@ def small_heads(width: int = 4) -> Heads:
         verdict_threshold=0.75,
     )
     return Heads(StanceHead(("accusation", "denial", "evidence", "analysis"), head(4), 1.25, 0.625), garble, ContentHead(head(1), 0.375))
+
+
+def corrected(heads: Heads, width: int = 4) -> Heads:
+    """*heads* after retraining twice, the first time on labels alone, the second with a gate."""
+    random = np.random.default_rng(8)
+
+    def head(outputs: int) -> LinearHead:
+        return LinearHead(random.normal(size=(outputs, 3 * width)).astype(np.float32), random.normal(size=outputs).astype(np.float32))
+
+    corrections = (Correction(head(4), None), Correction(head(4), head(1)))
+    return replace(heads, stance=replace(heads.stance, corrections=corrections))
 
 
 def save_small(folder: Path, source: Path, **settings: Any) -> None:

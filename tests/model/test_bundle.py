@@ -41,7 +41,7 @@ from newsgauge.model.scorer import Scorer
 from newsgauge.model.stance import StanceHead
 
 from ..conftest import TALLY, injected
-from .conftest import save_small, small_heads
+from .conftest import corrected, save_small, small_heads
 
 DOCUMENT = Document.from_text(
     "Dock owners hid the cracks, court told\n\n"
@@ -157,12 +157,13 @@ def test_every_setting_and_array_survives_saving(tmp_path: Path, monkeypatch: py
 
     heads = small_heads()
     column_major = LinearHead(np.asfortranarray(heads.stance.head.weight), heads.stance.head.bias)
-    heads = Heads(StanceHead(heads.stance.labels, column_major, 1.25, 0.625), heads.garble, heads.content)
+    heads = corrected(Heads(StanceHead(heads.stance.labels, column_major, 1.25, 0.625), heads.garble, heads.content))
     monkeypatch.setattr(bundle, "OnnxEncoder", lambda *_, **__: Stub())
     entry = {"kind": "onnx", "file": "encoder.onnx", "tokenizer": "tokenizer.json", "width": 4, "window": {}}
     save_small(tmp_path / "model", tmp_path / "source", heads=heads, encoder=entry)
     back = load(tmp_path / "model")
     assert head_settings(back.heads) == head_settings(heads)
+    assert [one.gate is not None for one in back.heads.stance.corrections] == [False, True]
     arrays = head_arrays(back.heads)
     assert sorted(arrays) == sorted(head_arrays(heads))
     for name, array in head_arrays(heads).items():

@@ -35,7 +35,7 @@ from newsgauge.model.signs import KINDS
 from newsgauge.model.windows import WindowShape
 
 from ..conftest import TALLY
-from .conftest import save_small, small_heads
+from .conftest import corrected, save_small, small_heads
 
 WINDOW = {"tokens": 100, "before": 5, "after": 4, "sentence": 50}
 ENTRY = {"kind": "onnx", "file": "encoder.onnx", "tokenizer": "tokenizer.json", "width": 4, "window": WINDOW}
@@ -263,6 +263,19 @@ def test_a_later_file_is_looked_at_as_well(model: Path) -> None:
             + "; expected a number between -1e+06 and 1e+06); {again}",
         ),
         (
+            lambda m: m["stance"].update(gates=[True] * 17),
+            "{path} is incomplete or senseless (ValueError: gates are [True, True, True, True, True, True, True, True, T; "
+            "expected a list of at most 16 truth values); {again}",
+        ),
+        (
+            lambda m: m["stance"].update(gates=[1]),
+            "{path} is incomplete or senseless (ValueError: gates are [1]; expected a list of at most 16 truth values); {again}",
+        ),
+        (
+            lambda m: m["stance"].update(gates="no"),
+            "{path} is incomplete or senseless (ValueError: gates are 'no'; expected a list of at most 16 truth values); {again}",
+        ),
+        (
             lambda m: m["garbled"].update(signs=["odd"]),
             "{path} is incomplete or senseless (ValueError: signs are ['odd']; "
             f"this version of newsgauge knows {list(KINDS)!r}); {{again}}",
@@ -342,6 +355,22 @@ def test_every_head_has_its_own_shape(model: Path, name: str) -> None:
         )
 
 
+@pytest.mark.parametrize(("name", "outputs"), [("shift.1", 4), ("gate.1", 1)])
+def test_a_correction_reads_three_embeddings(tmp_path: Path, asked: list[tuple[Any, ...]], name: str, outputs: int) -> None:
+    save_small(tmp_path / "mine", tmp_path / "source", heads=corrected(small_heads()), encoder=ENTRY)
+    for shape in ((outputs, 4), (outputs + 1, 12)):
+        new_heads(tmp_path / "mine", lambda arrays, shape=shape: arrays.update({f"{name}.weight": np.zeros(shape, np.float32)}))
+        assert refusal(tmp_path / "mine") == (
+            f"{tmp_path / 'mine' / HEADS}: The head {name!r} has weights of shape {shape}; expected {(outputs, 12)}. "
+            "Restore the file or train the model again."
+        )
+
+
+def test_a_folder_from_before_corrections_has_none(model: Path) -> None:
+    edit(model, lambda manifest: manifest["stance"].pop("gates"))
+    assert load(model).heads.stance.corrections == ()
+
+
 def test_a_heads_file_of_another_kind_is_named(model: Path) -> None:
     (model / HEADS).write_bytes(b"pickle")
     edit(model, lambda manifest: manifest["files"].update({HEADS: digest(model / HEADS)}))
@@ -358,7 +387,7 @@ def test_a_saved_manifest_is_readable_text_with_everything_in_its_place(model: P
     assert text == json.dumps(manifest, indent=1, ensure_ascii=False) + "\n" and "é" in text
     assert list(manifest) == ["format", "labels", "stance", "garbled", "content", "encoder", "training", "files"]
     assert manifest["format"] == 1 and manifest["encoder"] == ENTRY
-    assert manifest["stance"] == {"temperature": 1.25, "confident_from": 0.625} and manifest["content"] == {"threshold": 0.375}
+    assert manifest["stance"] == {"temperature": 1.25, "confident_from": 0.625, "gates": []} and manifest["content"] == {"threshold": 0.375}
     assert list(manifest["garbled"]) == ["threshold", "piece_threshold", "chain", "signs", "verdict_features", "verdict_threshold"]
     assert [manifest["garbled"][name] for name in ("threshold", "piece_threshold", "verdict_threshold")] == [0.25, 0.125, 0.75]
     assert manifest["files"] == {name: digest(model / name) for name in sorted(("README.md", "encoder.onnx", HEADS, "tokenizer.json"))}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,18 @@ def cloud(seed: int, count: int, *, first: int = 0, spread: float = 0.5) -> Exam
 
 def owners(count: int) -> list[str]:
     return [str(i // 4) for i in range(count)]
+
+
+def neighbourless(rows: Examples) -> Examples:
+    """The rows in context, with no sentence before or after."""
+    return replace(rows, vectors=np.concatenate([rows.vectors, np.zeros((len(rows.vectors), 2 * WIDTH), np.float32)], axis=1))
+
+
+def moved(rows: Examples, *, by: float = 9) -> Examples:
+    """The rows of another kind of text, which tells in the last place of the embedding."""
+    vectors = rows.vectors.copy()
+    vectors[:, WIDTH - 1] += by
+    return replace(rows, vectors=vectors)
 
 
 def accuracy(head: LinearHead, rows: Examples) -> float:
@@ -79,13 +93,43 @@ def test_the_guard_weighs_as_much_as_the_new_rows() -> None:
 
 
 def test_labels_of_another_scheme_start_from_nothing() -> None:
-    rows = cloud(9, 150, first=1, spread=0.2)
+    rows = neighbourless(cloud(9, 150, first=1, spread=0.2))
     old = StanceHead(("x", "y"), OLD, 1.0, 0.5)
     found = refit_stance(old, ("p", "q", "r"), rows, Plan(owners(150), 1, True), guard=None)
     assert found.head.labels == ("p", "q", "r")
-    assert accuracy(found.head.head, cloud(10, 300, first=1, spread=0.2)) > 0.95
+    assert [one.gate for one in found.head.corrections] == [None]
+    measured = neighbourless(cloud(10, 300, first=1, spread=0.2))
+    assert (found.head.logits(measured.vectors).argmax(1) == measured.targets).mean() > 0.95
     assert len(found.tested) == 150
     assert found.probabilities.sum(1) == pytest.approx(np.ones(150), abs=1e-5)
+
+
+def test_labels_in_another_order_keep_what_was_known_of_them() -> None:
+    old = StanceHead(("x", "y"), OLD, 2.0, 0.5)
+    rows = neighbourless(cloud(11, 150))
+    found = refit_stance(old, ("y", "x"), replace(rows, targets=1 - rows.targets), Plan(owners(150), 1, True), guard=None)
+    assert found.head.labels == ("y", "x")
+    np.testing.assert_allclose(found.head.head.weight, OLD.weight[::-1] / 2)
+
+
+def test_a_correction_stays_in_the_domain_that_it_was_made_for() -> None:
+    old = StanceHead(("x", "y"), OLD, 1.0, 0.5)
+    guard, elsewhere = neighbourless(cloud(12, 200)), neighbourless(cloud(13, 300))
+    new, rest = moved(neighbourless(cloud(14, 120, first=3))), moved(neighbourless(cloud(15, 300, first=3)))
+    found = refit_stance(old, ("x", "y"), new, Plan(owners(120), 1, True), guard=guard)
+    (correction,) = found.head.corrections
+    assert correction.gate is not None
+
+    def right(head: StanceHead, rows: Examples) -> float:
+        return float((head.logits(rows.vectors).argmax(1) == rows.targets).mean())
+
+    assert right(found.head, rest) > right(old, rest) + 0.2
+    assert right(found.head, elsewhere) >= right(old, elsewhere) - 0.01
+    again = refit_stance(
+        found.head, ("x", "y"), moved(neighbourless(cloud(16, 120, first=3)), by=-9), Plan(owners(120), 1, True), guard=guard
+    )
+    assert len(again.head.corrections) == 2
+    assert right(again.head, rest) >= right(found.head, rest) - 0.02
 
 
 def test_the_same_seed_gives_the_same_head() -> None:
