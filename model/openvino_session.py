@@ -46,7 +46,7 @@ class OpenVinoSession:
             self._rows = len(contents.weights[f"{PREFIX}embeddings.word_embeddings.weight_rows"])
             self._longest = _longest(contents.weights)
         except KeyError as error:
-            raise ValueError(f"OpenVINO needs the weights {error}, which it lacks: run it with onnxruntime") from error
+            raise ValueError(f"it lacks the weights {error}, which OpenVINO needs: run it with onnxruntime") from error
         core = openvino.Core()
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if _has_bfloat16(core) else "f32",

@@ -142,8 +142,8 @@ LAST = f"{PREFIX}encoder.layer.5.output.dense"
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda weights: weights.pop(f"{LAST}.weight_quantized"), "lacks: run it with onnxruntime"),
-        (lambda weights: weights.pop("split"), "lacks: run it with onnxruntime"),
+        (lambda weights: weights.pop(f"{LAST}.weight_quantized"), "lacks the weights .*: run it with onnxruntime"),
+        (lambda weights: weights.pop("split"), "lacks the weights .*: run it with onnxruntime"),
         (lambda weights: weights.update({ROWS: weights[ROWS][:-1]}), "30526 rows and 30527 scales"),
         (lambda weights: weights.update({"longest": np.int64(600)}), "with 0 at 600, are not those of 512 places"),
         (lambda weights: weights.update({"longest": np.int64(9)}), "with 0 at 9, are not those of 512 places"),
