@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from .cli_training import evaluate, suggest, train
-from .console import ModelOption, fail, tell
+from .console import ModelOption, RuntimeName, RuntimeOption, fail, tell
 
 if TYPE_CHECKING:
     from .batch.reporting import FileScorer
@@ -85,6 +85,7 @@ def score(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
     model: ModelOption = "default",
+    runtime: RuntimeOption = RuntimeName.onnxruntime,
     input_format: InputFormatOption = None,
     text_column: TextColumnOption = None,
     id_column: IdColumnOption = None,
@@ -104,10 +105,10 @@ def score(
     try:
         chosen = _output_format(format, output)
         if chosen is OutputFormat.html and output is not None:
-            load = partial(_scorer, model, threads, format=input_format, text_column=text_column, id_column=id_column)
+            load = partial(_scorer, model, threads, runtime, format=input_format, text_column=text_column, id_column=id_column)
             _report(files, output, load, overwrite=overwrite)
             return
-        scorer = Scorer.from_folder(model, threads=threads)
+        scorer = Scorer.from_folder(model, threads=threads, runtime=runtime)
         on_screen = chosen is OutputFormat.table and output is None
         with sink(chosen, output, scorer.labels, overwrite=overwrite) as write, Progress(enabled=not on_screen) as progress:
             for result in scorer.score_files(files, text_column=text_column, id_column=id_column, format=input_format):
@@ -128,6 +129,7 @@ def batch(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the results; a run that was interrupted goes on there.")],
     format: Annotated[ShardFormat, typer.Option("--format", "-f", help="What the shards are written as.")] = ShardFormat.parquet,
     model: ModelOption = "default",
+    runtime: RuntimeOption = RuntimeName.onnxruntime,
     include: Annotated[
         list[str] | None, typer.Option("--include", help="Only files whose path in FOLDER matches the glob (* also matches /). Repeatable.")
     ] = None,
@@ -184,7 +186,7 @@ def batch(
         overwrite_model=overwrite_model,
     )
     try:
-        scoring = Scoring.with_model(model)
+        scoring = Scoring.with_model(model, runtime=runtime)
         using = chosen(engine, scoring, workers=workers, address=ray_address, limits=Limits(article=time_limit))
         with BatchProgress(enabled=not quiet) as progress, interruptible(_stopping) as stop:
             report = run(plan, scoring, using, stop=stop, watch=progress.update)
@@ -215,6 +217,7 @@ def report(
     title: Annotated[str | None, typer.Option("--title", help="The heading of the report. Default: the name of the article.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
     model: ModelOption = "default",
+    runtime: RuntimeOption = RuntimeName.onnxruntime,
     input_format: InputFormatOption = None,
     text_column: TextColumnOption = None,
     id_column: IdColumnOption = None,
@@ -224,7 +227,7 @@ def report(
 
     Exit status: 0, 1 where an article could not be scored (the others are in the report), 2 for wrong usage.
     """
-    scorer = partial(_scorer, model, threads, format=input_format, text_column=text_column, id_column=id_column)
+    scorer = partial(_scorer, model, threads, runtime, format=input_format, text_column=text_column, id_column=id_column)
     _report(scores, output, scorer, overwrite=overwrite, title=title)
 
 
@@ -257,11 +260,17 @@ app.command()(suggest)
 
 
 def _scorer(
-    model: str, threads: int | None, *, format: str | None = None, text_column: str | None = None, id_column: str | None = None
+    model: str,
+    threads: int | None,
+    runtime: str,
+    *,
+    format: str | None = None,
+    text_column: str | None = None,
+    id_column: str | None = None,
 ) -> FileScorer:
     from .model.scorer import Scorer
 
-    score_files = Scorer.from_folder(model, threads=threads).score_files
+    score_files = Scorer.from_folder(model, threads=threads, runtime=runtime).score_files
     return partial(score_files, format=format, text_column=text_column, id_column=id_column)
 
 

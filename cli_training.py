@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import ModelOption, fail, tell, unwritable
+from .console import ModelOption, RuntimeName, RuntimeOption, fail, tell, unwritable
 
 if TYPE_CHECKING:
     from .training.retrain import Retrained
@@ -148,6 +148,7 @@ def _tell(found: Retrained, output: Path, report: Path | None) -> None:
 def evaluate(
     labels: LabelsArgument,
     model: ModelOption = "default",
+    runtime: RuntimeOption = RuntimeName.onnxruntime,
     against: Annotated[str | None, typer.Option("--against", help="A second model to compare with.", metavar="MODEL")] = None,
     format: Annotated[EvaluationFormat, typer.Option("--format", "-f", help="What is printed.")] = EvaluationFormat.table,
     plots: Annotated[
@@ -172,8 +173,8 @@ def evaluate(
         from .training import evaluate as library
         from .training.starter import held_out_rows
 
-        one = load(model)
-        other = load(against) if against is not None else None
+        one = load(model, runtime=runtime)
+        other = load(against, runtime=runtime) if against is not None else None
         columns = Columns(text_column, label_column)
         scheme = one.heads.stance.labels
         rows = held_out_rows(Path(labels[0])) if starter else read_labels(labels, labels=scheme, columns=columns)

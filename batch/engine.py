@@ -6,9 +6,9 @@ from collections.abc import Generator, Iterator, Sequence
 from multiprocessing.connection import wait
 from typing import Protocol
 
-from ..model.encoder import available_cores
 from ..model.errors import NewsgaugeError
 from ..model.inputs import Raw
+from ..model.session import available_cores
 from .cards import Outcome
 from .pool import Limits, Pool, Ticket
 from .process import Process

@@ -14,6 +14,7 @@ from typing import Protocol
 from ..model.errors import NewsgaugeError
 from ..model.inputs import Article, Raw
 from ..model.results import ArticleScore, InputFailure
+from ..model.session import RUNTIMES, require
 from .cards import Outcome
 from .minhash import signature
 from .process import inbox
@@ -36,22 +37,24 @@ class Scoring:
     labels: tuple[str, ...]
 
     @classmethod
-    def with_model(cls, model: str) -> Scoring:
+    def with_model(cls, model: str, *, runtime: str = RUNTIMES[0]) -> Scoring:
         """Scoring with a model folder or a shipped model, one thread a worker. The manifest is read, the model is not loaded.
 
-        :class:`NewsgaugeError` where there is no model, or its labels cannot be used.
+        :class:`NewsgaugeError` where there is no model, its labels cannot be used, or the *runtime* is not installed.
         """
-        from ..model.bundle import find, read_labels, read_manifest
+        from ..model.bundle import find, read_labels, read_manifest, run_identity
 
+        require(runtime)
         folder = find(model)
         manifest, identity = read_manifest(folder)
-        return cls(partial(_load, str(folder.resolve()), identity), identity, read_labels(folder, manifest))
+        identity = run_identity(identity, runtime)
+        return cls(partial(_load, str(folder.resolve()), identity, runtime), identity, read_labels(folder, manifest))
 
 
-def _load(folder: str, identity: str) -> ArticleScorer:
+def _load(folder: str, identity: str, runtime: str) -> ArticleScorer:
     from ..model.scorer import Scorer
 
-    scorer = Scorer.from_folder(folder, threads=1)
+    scorer = Scorer.from_folder(folder, threads=1, runtime=runtime)
     # Another machine may have another release, and the folder may have been trained into since the run began.
     if scorer.model != identity:
         raise NewsgaugeError(f"{folder} on {platform.node()} holds the model {scorer.model}, not {identity}: put the same one there.")

@@ -4,7 +4,8 @@
 
 Every method of ``speed_methods.py`` has a process of its own, which holds its model; rounds are interleaved, so that a machine that
 slows down does so for all. Writes ``speed.md``, ``speed.json`` and, where matplotlib is there, ``speed.png``. Peers need the extra
-``[train]``, and SetFit and spaCy where they are to take part; a peer whose library is missing is left out by name.
+``[train]``, and SetFit and spaCy where they are to take part, newsgauge with OpenVINO the extra ``[openvino]``; a method whose library
+is missing is left out by name.
 """
 
 from __future__ import annotations
@@ -198,9 +199,9 @@ def machine() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
         facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
         name, flags = facts.get("model name", name), facts.get("flags", "").split()
-    known = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8") if flag in flags]
+    known = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16") if flag in flags]
     versions = []
-    for library in ("onnxruntime", "tokenizers", "numpy", "torch", "sentence-transformers", "transformers"):
+    for library in ("onnxruntime", "openvino", "tokenizers", "numpy", "torch", "sentence-transformers", "transformers"):
         with suppress(metadata.PackageNotFoundError):
             versions.append(f"{library} {metadata.version(library)}")
     cores = f"{os.cpu_count()} cores, {platform.system()}"
@@ -226,6 +227,7 @@ def main() -> None:
 
     names = {Path(model).name: model for model in chosen.models}
     methods = {f"newsgauge {name}": f"newsgauge:{model}" for name, model in names.items()}
+    methods |= {f"newsgauge {name}, OpenVINO": f"newsgauge-openvino:{model}" for name, model in names.items()}
     for base, size in ((chosen.small, "MiniLM-L6"), (chosen.large, "mpnet-base")):
         if base:
             methods[f"sentence-transformers {size} + logistic regression"] = f"sentence-transformers:{base}"
@@ -234,10 +236,15 @@ def main() -> None:
         methods["transformers pipeline MiniLM-L6"] = f"pipeline:{chosen.small}"
     methods |= {"spaCy textcat": "spacy", "TF-IDF + logistic regression": "tfidf"}
     extra = {f"stages of {name}": f"stages:{model}" for name, model in names.items()}
-    extra |= {f"encoder of {name}": f"encoder:{model}" for name, model in names.items()} | {"int8 products": "products"}
+    encoders = {name: f"encoder:{model}" for name, model in names.items()}
+    encoders |= {f"{name}, OpenVINO": f"encoder-openvino:{model}" for name, model in names.items()}
+    extra |= {f"encoder of {name}": method for name, method in encoders.items()} | {"int8 products": "products"}
     measured, missing = measure({**methods, **extra}, inputs, chosen.rounds)
 
     commands = {f"newsgauge score --model {name}": [*SCORE, "--model", model, str(page)] for name, model in names.items()}
+    for name, model in names.items():
+        if f"newsgauge {name}, OpenVINO" not in missing:
+            commands[f"newsgauge score --model {name} --runtime openvino"] = [*SCORE, "--model", model, "--runtime", "openvino", str(page)]
     commands["newsgauge --help"] = [*SCORE[:3], "--help"]
     for name, method in methods.items():
         if method.startswith("sentence-transformers:") and name not in missing:
@@ -247,13 +254,14 @@ def main() -> None:
         "sentences": sum(map(len, articles)),
         "rounds": chosen.rounds,
         "methods": {name: measured[name] for name in methods if name in measured},
-        "missing": missing,
+        "missing": {name: reason for name, reason in missing.items() if name in methods},
         "stages": {name: measured[f"stages of {name}"] for name in names},
-        "encoders": {name: measured[f"encoder of {name}"] for name in names},
+        "encoders": {name: measured[f"encoder of {name}"] for name in encoders if f"encoder of {name}" in measured},
         "products": measured["int8 products"],
         "cold": {name: cold(command, chosen.rounds) for name, command in commands.items()},
         "installed": {
             "what newsgauge needs to score": installed(*needed(metadata.distribution("newsgauge"))),
+            "OpenVINO": installed("openvino"),
             **{f"model {name}": sum(path.stat().st_size for path in find(model).iterdir()) / 1e6 for name, model in names.items()},
             "sentence-transformers + scikit-learn": installed("sentence-transformers", "scikit-learn"),
         },

@@ -3,9 +3,10 @@
     python benchmarks/speed_methods.py METHOD ARTICLES.json        a line of JSON for every line that comes in
     python benchmarks/speed_methods.py METHOD ARTICLES.json --once scores the first article as a command would, and ends
 
-METHOD is ``newsgauge:MODEL``, ``stages:MODEL``, ``encoder:MODEL``, ``products``, or a peer of :data:`PEERS`, where needed with
-``:BASE``. Peers are given sentences that are split already; only newsgauge splits them. A peer has weights of its own kind, fitted to the
-first articles or not at all: that changes no speed. A library that is missing is told in a line ``{"missing": …}``.
+METHOD is ``newsgauge:MODEL``, ``newsgauge-openvino:MODEL``, ``stages:MODEL``, ``encoder:MODEL``, ``encoder-openvino:MODEL``,
+``products``, or a peer of :data:`PEERS`, where needed with ``:BASE``. Peers are given sentences that are
+split already; only newsgauge splits them. A peer has weights of its own kind, fitted to the first articles or not at all: that changes no
+speed. A library that is missing is told in a line ``{"missing": …}``.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from newsgauge.model.errors import MissingExtraError
 
 LABELS = ("accusation", "denial", "evidence", "analysis")
 SHAPES = ((384, 384), (384, 1536), (1536, 384), (768, 768), (768, 3072), (3072, 768))
@@ -27,13 +31,13 @@ Article = list[tuple[str, str]]
 Round = Callable[[list[Article]], Any]
 
 
-def newsgauge(model: str) -> Round:
+def newsgauge(model: str, runtime: str = "onnxruntime") -> Round:
     """The bytes of articles → JSON Lines, as ``newsgauge score`` does it."""
     from newsgauge.model.document import Document
     from newsgauge.model.scorer import Scorer
     from newsgauge.report.writers import JsonLinesWriter
 
-    scorer = Scorer.from_folder(model, threads=1)
+    scorer = Scorer.from_folder(model, threads=1, runtime=runtime)
 
     def run(articles: list[Article]) -> None:
         writer = JsonLinesWriter(io.BytesIO(), scorer.labels)
@@ -189,7 +193,7 @@ def products() -> Round:
     return run
 
 
-def encoder_rate(model: str) -> Round:
+def encoder_rate(model: str, runtime: str = "onnxruntime") -> Round:
     """The int8 operations of a model's encoder over the CPU-time of the whole of it, for a full window; billions a second."""
     import onnx
 
@@ -198,7 +202,7 @@ def encoder_rate(model: str) -> Round:
     folder = find(model)
     entry = read_manifest(folder)[0]["encoder"]
     weights = [tensor.dims for tensor in onnx.load(str(folder / entry["file"])).graph.initializer if tensor.name.endswith("_quantized")]
-    window, encoder = int(entry["window"]["tokens"]), load(model, threads=1).encoder
+    window, encoder = int(entry["window"]["tokens"]), load(model, threads=1, runtime=runtime).encoder
     operations = 2 * window * sum(inner * outer for inner, outer in weights)
 
     def run(_: list[Article]) -> dict[str, float]:
@@ -217,7 +221,14 @@ PEERS: dict[str, Callable[..., Round]] = {
     "spacy": spacy,
     "tfidf": tfidf,
 }
-OURS: dict[str, Callable[..., Round]] = {"newsgauge": newsgauge, "stages": stages, "products": products, "encoder": encoder_rate}
+OURS: dict[str, Callable[..., Round]] = {
+    "newsgauge": newsgauge,
+    "newsgauge-openvino": partial(newsgauge, runtime="openvino"),
+    "stages": stages,
+    "products": products,
+    "encoder": encoder_rate,
+    "encoder-openvino": partial(encoder_rate, runtime="openvino"),
+}
 
 
 def make(method: str, articles: list[Article]) -> Round:
@@ -240,7 +251,7 @@ def main() -> None:
     sys.stdout = sys.stderr
     try:
         run = make(chosen.method, articles)
-    except ImportError as error:
+    except (ImportError, MissingExtraError) as error:
         print(json.dumps({"missing": str(error)}), file=answers, flush=True)
         return
     if chosen.once:

@@ -22,6 +22,7 @@ from .heads import LARGEST, Floats, LinearHead
 from .neighbours import PARTS
 from .passages import PassageChain
 from .quality import VERDICT_FEATURES, GarbleHead
+from .session import RUNTIMES, require
 from .signs import KINDS
 from .stance import Correction, StanceHead
 from .windows import WindowShape
@@ -56,7 +57,7 @@ class Heads:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded model. ``identity`` is ``name@<first 12 hex digits of the manifest's SHA-256>``."""
+    """A loaded model. ``identity`` is as made by :func:`run_identity`."""
 
     identity: str
     manifest: Mapping[str, Any]
@@ -132,13 +133,23 @@ def verify(folder: Path, manifest: Mapping[str, Any]) -> None:
             )
 
 
-def load(model: str | Path, *, threads: int | None = None) -> Bundle:
-    """Load and check a model folder, or the shipped model of that name."""
+def run_identity(identity: str, runtime: str) -> str:
+    """What scores are signed with: the *identity* of a model, and the *runtime* where it is not the one that quality is measured with."""
+    return identity if runtime == RUNTIMES[0] else f"{identity}+{runtime}"
+
+
+def load(model: str | Path, *, threads: int | None = None, runtime: str = RUNTIMES[0]) -> Bundle:
+    """Load and check a model folder, or the shipped model of that name, to be run by one of :data:`~newsgauge.model.session.RUNTIMES`.
+
+    :class:`BundleError` where it cannot be used, :class:`MissingExtraError` where the *runtime* is not installed.
+    """
+    require(runtime)
     folder = find(str(model))
     manifest, identity = read_manifest(folder)
     verify(folder, manifest)
     with complete(folder):
-        return Bundle(identity, manifest, _load_encoder(folder, manifest, threads), _load_heads(folder, manifest))
+        encoder = _load_encoder(folder, manifest, threads, runtime)
+        return Bundle(run_identity(identity, runtime), manifest, encoder, _load_heads(folder, manifest))
 
 
 @contextmanager
@@ -171,10 +182,10 @@ def encoder_entry(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any
         return entry
 
 
-def _load_encoder(folder: Path, manifest: Mapping[str, Any], threads: int | None) -> Encoder:
+def _load_encoder(folder: Path, manifest: Mapping[str, Any], threads: int | None, runtime: str) -> Encoder:
     entry = encoder_entry(folder, manifest)
     shape = WindowShape(**entry["window"])
-    encoder = OnnxEncoder(folder / entry["file"], folder / entry["tokenizer"], shape=shape, threads=threads)
+    encoder = OnnxEncoder(folder / entry["file"], folder / entry["tokenizer"], shape=shape, threads=threads, runtime=runtime)
     if encoder.width != entry["width"]:
         raise BundleError(f"The encoder of {folder} makes embeddings of width {encoder.width}; its manifest says {entry['width']}.")
     return encoder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .errors import BundleError, MissingExtraError
-from .graph import refuse_unsafe
+from .errors import BundleError, MissingExtraError, NewsgaugeError
 from .heads import LARGEST, Floats
 from .reading import plain_letters
+from .session import RUNTIMES, open_session
 from .tokens import load_tokenizer, special_ids
 from .windows import WindowShape, plan, sentence_bounds
 
@@ -59,37 +58,20 @@ class Encoder(Protocol):
         ...
 
 
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class OnnxEncoder:
-    """An ONNX graph ``input_ids (1, T) → hidden (1, T, width)`` run by onnxruntime.
+    """An ONNX graph ``input_ids (1, T) → hidden (1, T, width)``, run by a runtime of :data:`~newsgauge.model.session.RUNTIMES`.
 
-    Windows are run one at a time, without padding: at about 256 word pieces the matrix products are as fast as in a
-    batch, no work is spent on padding, and dynamic int8 scales depend on the window alone, so that no score depends on
-    what else is in a batch.
+    Windows are run one at a time: at about 256 word pieces the matrix products are as fast as in a batch, and dynamic int8
+    scales depend on the window alone, so that no score depends on what else is in a batch.
     """
 
-    def __init__(self, graph: Path, tokenizer: Path, *, shape: WindowShape, threads: int | None = None) -> None:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or available_cores()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Each shape of input would keep an arena of its own; windows come in a hundred lengths.
-        options.enable_mem_pattern = False
-        # The graph is made of fast operators; what more onnxruntime would fuse, sums into layer norms, is slower.
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        # Whatever the file is called, it is read as what was judged.
-        options.add_session_config_entry("session.load_model_format", "ONNX")
+    def __init__(self, graph: Path, tokenizer: Path, *, shape: WindowShape, threads: int | None = None, runtime: str = RUNTIMES[0]) -> None:
         self._graph = graph
         try:
-            refuse_unsafe(graph)
-            self._session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises bare classes of its own
+            self._session = open_session(runtime, graph, threads)
+        except NewsgaugeError:
+            raise
+        except Exception as error:  # the runtimes raise bare classes of their own
             raise BundleError(
                 f"{graph} cannot be run as an ONNX encoder ({str(error).splitlines()[0]}); train or fetch the model again."
             ) from error
@@ -101,7 +83,6 @@ class OnnxEncoder:
                 f"{tokenizer} is not a tokenizer ({str(error).splitlines()[0]}); restore it or train the model again."
             ) from error
         self._shape = shape
-        self._width = int(self._session.get_outputs()[0].shape[-1])
         # A letter and a word that no vocabulary has need a word piece too.
         self._split(["\ua66e " + 200 * "x"])
         # The last word of the vocabulary has to have its row of weights.
@@ -110,7 +91,7 @@ class OnnxEncoder:
     @property
     def width(self) -> int:
         """The length of an embedding."""
-        return self._width
+        return self._session.width
 
     def encode(self, sentences: Sequence[str]) -> Iterator[WindowEncoding]:
         """See :meth:`Encoder.encode`. A sentence is the mean of its word pieces and its separator.
@@ -145,19 +126,18 @@ class OnnxEncoder:
     def _run(self, ids: list[int]) -> Floats:
         """The states of the word pieces *ids*. *Shape:* (ids, width). :class:`BundleError` where the graph makes anything else of them."""
         try:
-            (states,) = self._session.run(None, {"input_ids": np.array([ids], dtype=np.int64)})
-        except Exception as error:  # onnxruntime raises bare classes of its own
+            states = self._session.run(ids)
+        except Exception as error:  # the runtimes raise bare classes of their own
             raise BundleError(
                 f"{self._graph} fails on {len(ids)} word pieces ({str(error).splitlines()[0][:300]}); train or fetch the model again."
             ) from error
-        wanted = (1, len(ids), self._width)
+        wanted = (len(ids), self.width)
         if np.shape(states) != wanted or not (np.abs(states) <= LARGEST).all():
             raise BundleError(
                 f"{self._graph} makes states of shape {np.shape(states)}; expected {wanted}, and finite numbers up to {LARGEST:g}. "
                 "Train or fetch the model again."
             )
-        hidden: Floats = states[0]
-        return hidden
+        return states
 
     def _window(self, hidden: Floats, starts: list[int], encodings: list[TokenizerEncoding], first: int) -> WindowEncoding:
         core = hidden[starts[0] : starts[-1]]

@@ -16,6 +16,7 @@ from .inputs import Article, read
 from .neighbours import windows_in_context
 from .results import ArticleScore, Garble, InputFailure, Kind, Passage, SentenceScore
 from .segment import Segmenter, Sentence, segment
+from .session import RUNTIMES
 from .signs import find_signs
 
 UNITS = 10_000
@@ -30,13 +31,13 @@ class Scorer:
         self._segmenter = segmenter
 
     @classmethod
-    def from_folder(cls, model: str | Path = "default", *, threads: int | None = None) -> Scorer:
-        """A scorer with the model in a folder, or with the shipped model of that name; :class:`BundleError` where it cannot be used."""
-        return cls(load(model, threads=threads))
+    def from_folder(cls, model: str | Path = "default", *, threads: int | None = None, runtime: str = RUNTIMES[0]) -> Scorer:
+        """A scorer with the model in a folder, or with the shipped model of that name; see :func:`newsgauge.model.bundle.load`."""
+        return cls(load(model, threads=threads, runtime=runtime))
 
     @property
     def model(self) -> str:
-        """The identity of the model, ``name@digest``."""
+        """The identity of the model, ``name@digest``, and ``+`` with the runtime where it is another than onnxruntime."""
         return self._bundle.identity
 
     @property

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ def watch(event, arguments):
         os._exit(77)
 sys.addaudithook(watch)
 """
+# So is whoever starts another process, which could ask in its place.
+WATCHED = GUARDED.replace('"socket.sendto")', '"socket.sendto", "os.fork", "os.posix_spawn", "subprocess.Popen")')
 
 
 def no_network() -> list[str]:
@@ -39,8 +42,16 @@ COMMANDS = {
     "info": ("info", "fast"),
     "score": ("score", str(ARTICLES / "demo.html"), str(ARTICLES / "quarry-spill.txt"), "--model", "fast", "--format", "jsonl"),
     "batch": ("batch", str(ARTICLES), "-o", "out", "--model", "fast", "--workers", "1", "--quiet"),
+    "openvino": ("score", str(ARTICLES / "quarry-spill.txt"), "--model", "fast", "--format", "jsonl", "--runtime", "openvino"),
     "report": ("report", str(ARTICLES / "quarry-spill.txt"), "-o", "report.html", "--model", "fast"),
 }
+
+EXTRAS = {"report": "jinja2", "openvino": "openvino"}
+
+
+def skip_without_extra(name: str) -> None:
+    if find_spec(EXTRAS.get(name, "sys")) is None:
+        pytest.skip(f"the extra [{name}] is not installed")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -48,8 +59,7 @@ def test_a_command_works_without_a_network(tmp_path: Path, name: str) -> None:
     alone = no_network()
     if not alone:
         pytest.skip("the system allows no network namespace")
-    if name == "report":
-        pytest.importorskip("jinja2", reason="the extra [report] is not installed")
+    skip_without_extra(name)
     command = [*alone, sys.executable, "-c", MAIN, *COMMANDS[name]]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300)
     assert result.returncode == 0, result.stderr
@@ -57,10 +67,27 @@ def test_a_command_works_without_a_network(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_does_not_even_ask(tmp_path: Path, name: str) -> None:
-    if name == "report":
-        pytest.importorskip("jinja2", reason="the extra [report] is not installed")
+    skip_without_extra(name)
     result = subprocess.run([sys.executable, "-c", GUARDED + MAIN, *COMMANDS[name]], cwd=tmp_path, capture_output=True, timeout=300)
     assert result.returncode == 0, result.stderr
+
+
+def test_openvino_does_not_report_its_use(tmp_path: Path) -> None:
+    skip_without_extra("openvino")
+    home = tmp_path / "home"
+    home.mkdir()
+    # Under continuous integration it would not report anyway.
+    outside = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL")}
+    result = subprocess.run(
+        [sys.executable, "-c", WATCHED + MAIN, *COMMANDS["openvino"]],
+        cwd=tmp_path,
+        env={**outside, "HOME": str(home)},
+        capture_output=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    # It would keep the number of this user there.
+    assert list(home.iterdir()) == []
 
 
 def test_the_guard_notices_who_asks() -> None:

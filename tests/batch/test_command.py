@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,24 @@ def test_the_options_have_the_defaults_of_the_library() -> None:
 
     defaults = {name: parameter.default for name, parameter in inspect.signature(command).parameters.items()}
     assert (defaults["time_limit"], defaults["shard_size"], defaults["max_bytes"]) == (TIME_LIMIT, SHARD_SIZE, MAX_BYTES)
+
+
+def test_another_runtime_is_refused_as_another_model_is(folder: Path, tmp_path: Path) -> None:
+    if find_spec("openvino") is None:
+        pytest.skip("the extra [openvino] is not installed")
+    output = tmp_path / "out"
+    command = (folder, "-o", output, "--model", "fast", "--workers", "1", "--format", "jsonl", "--quiet")
+    assert batch(*command).returncode == 0
+    refused = batch(*command, "--runtime", "openvino")
+    assert refused.returncode == 2 and "+openvino" in one_line_error(refused)
+    assert batch(*command, "--runtime", "openvino", "--overwrite-model").returncode == 0
+    lines = [json.loads(line) for shard in (output / "shards").iterdir() for line in shard.read_bytes().splitlines()]
+    assert len(lines) == 3 and all(line["model"].startswith("fast@") and line["model"].endswith("+openvino") for line in lines)
+
+
+def test_a_runtime_that_is_not_installed_leaves_no_output(folder: Path, tmp_path: Path) -> None:
+    code = "import sys; sys.modules['openvino'] = None; from newsgauge.cli import main; main()"
+    command = [sys.executable, "-c", code, "batch", str(folder), "-o", str(tmp_path / "out"), "--runtime", "openvino"]
+    result = subprocess.run(command, capture_output=True, timeout=120)
+    assert result.returncode == 2 and "pip install 'newsgauge[openvino]'" in one_line_error(result)
+    assert not (tmp_path / "out").exists()

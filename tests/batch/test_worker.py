@@ -82,7 +82,7 @@ def test_a_worker_on_whose_machine_the_model_is_another_one_says_so(model: Path,
     class Loaded:
         model = "mine@0123456789ab"
 
-    monkeypatch.setattr(Scorer, "from_folder", lambda folder, threads: Loaded())
+    monkeypatch.setattr(Scorer, "from_folder", lambda folder, threads, runtime: Loaded())
     scoring = Scoring.with_model(str(model))
     with pytest.raises(NewsgaugeError, match=rf"holds the model mine@0123456789ab, not {scoring.model}: put the same one there"):
         scoring.load()

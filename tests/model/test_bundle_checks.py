@@ -46,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """With what the encoder was loaded; it has width 4."""
     found: list[tuple[Any, ...]] = []
 
-    def load_encoder(graph: Path, tokenizer: Path, *, shape: WindowShape, threads: int | None) -> Any:
+    def load_encoder(graph: Path, tokenizer: Path, *, shape: WindowShape, threads: int | None, runtime: str) -> Any:
         found.append((graph, tokenizer, shape, threads))
         return SimpleNamespace(width=4)
 

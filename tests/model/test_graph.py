@@ -60,13 +60,28 @@ def test_a_shipped_graph_passes(name: str) -> None:
 def test_a_small_graph_passes(tmp_path: Path) -> None:
     path = tmp_path / "encoder.onnx"
     path.write_bytes(GOOD)
-    refuse_unsafe(path)
+    contents = refuse_unsafe(path)
+    assert contents.epsilons == frozenset()
+    np.testing.assert_array_equal(contents.weights["w"], np.eye(2, dtype=np.float32))
     packed = field(5, field(1, varint(2) + varint(2)) + field(2, 3) + field(9, b"abcd"))
     fixed = varint(5 << 3 | 5) + bytes(4)
     path.write_bytes(
         model(node("Add", field(5, field(1, "alpha") + varint(2 << 3 | 5) + bytes(4))), packed) + fixed + varint(1 << 3 | 1) + bytes(8)
     )
     refuse_unsafe(path)
+
+
+def test_epsilons_of_layer_norms_are_read_and_nothing_else_is_taken_for_one(tmp_path: Path) -> None:
+    def attribute(name: str, value: bytes) -> bytes:
+        return field(5, field(1, name) + value + field(20, 1))
+
+    def number(value: float) -> bytes:
+        return varint(2 << 3 | 5) + np.float32(value).tobytes()
+
+    path = tmp_path / "encoder.onnx"
+    others = [attribute("alpha", number(0.5)), attribute("epsilon", field(3, 1)), attribute("epsilon", field(2, b"abc"))]
+    path.write_bytes(model(node("LayerNormalization", attribute("epsilon", number(1e-5)), *others)))
+    assert refuse_unsafe(path).epsilons == {float(np.float32(1e-5))}
 
 
 @pytest.mark.parametrize("operator", ["If", "Loop", "Scan", "ConstantOfShape", "Constant", "Expand", "PyOp", "", "add"])
@@ -91,7 +106,8 @@ def test_weights_that_lie_elsewhere_are_refused(tmp_path: Path, more: bytes) -> 
 
 
 @pytest.mark.parametrize(
-    ("shape", "size"), [([1 << 40], 16), ([2, 2], 15), ([2, 2], 17), ([], 0), ([0], 4), ([(1 << 64) - 4], 16), ([1 << 62, 1 << 62], 0)]
+    ("shape", "size"),
+    [([1 << 40], 16), ([2, 2], 15), ([2, 2], 17), ([], 0), ([0], 4), ([(1 << 64) - 4], 16), ([1 << 62, 1 << 62], 0), ([1 << 62, 0], 0)],
 )
 def test_a_tensor_that_declares_what_is_not_there_is_refused(tmp_path: Path, shape: list[int], size: int) -> None:
     message = refusal(tmp_path, model(node("Add"), tensor(shape, bytes(size))))
