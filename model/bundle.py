@@ -41,8 +41,9 @@ COLUMNS = frozenset(
     )
 )
 """The columns that a summary of articles has whatever the labels are; a label is a column there too, and so is ``share_LABEL``."""
-LEAST_TEMPERATURE = 1e-3
 MOST_CORRECTIONS = 16
+"""So often can a model be retrained, one time upon another."""
+LEAST_TEMPERATURE = 1e-3
 """Sharper than any calibration; with weights up to :data:`~newsgauge.model.heads.LARGEST` nothing overflows from here on."""
 
 

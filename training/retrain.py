@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..model.bundle import Bundle, Heads
+from ..model.bundle import MOST_CORRECTIONS, Bundle, Heads
 from ..model.encoder import Encoder
 from ..model.errors import NewsgaugeError
 from ..model.stance import StanceHead
@@ -102,6 +102,11 @@ def retrain(
     """
     old, labels = bundle.heads, scheme(bundle, choices)
     check_rows(rows, labels, choices)
+    if len(old.stance.corrections) >= MOST_CORRECTIONS:
+        raise NewsgaugeError(
+            f"{bundle.identity} was retrained {len(old.stance.corrections)} times, one upon another, and cannot be once more; "
+            "retrain the model that it came from, on all rows together."
+        )
     owners = groups(rows)
     vectors = embed_rows(encoder, rows, owners)
     stance_at, quality_at = stance_places(rows), quality_places(rows)

@@ -14,7 +14,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("joblib")
 pytest.importorskip("matplotlib")
 
-from newsgauge.model.bundle import Bundle, load
+from newsgauge.model.bundle import MOST_CORRECTIONS, Bundle, load
 from newsgauge.model.errors import MissingExtraError, NewsgaugeError
 from newsgauge.model.heads import LinearHead
 from newsgauge.model.stance import StanceHead
@@ -156,6 +156,13 @@ def garbled_rows(seeds: Path, count: int) -> list[LabelledRow]:
             if sentence["severity"] != 1
         ]
     return rows[:count]
+
+
+def test_a_model_can_be_retrained_so_many_times_and_no_more(newsroom: Newsroom, retrained: Retrained) -> None:
+    often = replace(retrained.heads.stance, corrections=retrained.heads.stance.corrections * MOST_CORRECTIONS)
+    bundle = replace(newsroom.bundle, heads=replace(newsroom.bundle.heads, stance=often))
+    with pytest.raises(NewsgaugeError, match="was retrained 16 times, one upon another"):
+        retrain(bundle, newsroom.encoder, newsroom.rows, newsroom.starter, Choices())
 
 
 def test_quality_rows_refit_the_garbled_head_at_its_old_level(newsroom: Newsroom, seeds: Path) -> None:
