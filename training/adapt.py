@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
+from threadpoolctl import ThreadpoolController
 
 from ..model.heads import LinearHead
 from .split import Ints, folds
@@ -24,6 +25,7 @@ GATE_PULL = 0.00003
 INNER_FOLDS = 5
 PATIENCE = 2
 """So many pulls in a row that are worse than the best end the search: the score has one valley."""
+_PRODUCTS = ThreadpoolController().select(user_api="blas")
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,9 @@ def adapt(start: LinearHead, rows: Examples, pull: float, *, near: LinearHead | 
     way = np.zeros((outputs, width + 1))
     if near is not None:
         way = np.concatenate([near.weight - start.weight, (near.bias - start.bias)[:, None]], axis=1).astype(np.float64)
-    found = minimize(loss, way.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 80, "ftol": 1e-7})
+    # Numpy and scipy have threads of their own for products, which stand in each other's way in products as small as these.
+    with _PRODUCTS.limit(limits=1):
+        found = minimize(loss, way.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 80, "ftol": 1e-7})
     moved = found.x.reshape(outputs, width + 1).astype(np.float32)
     return LinearHead(start.weight + moved[:, :-1], start.bias + moved[:, -1])
 
