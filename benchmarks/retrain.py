@@ -149,7 +149,7 @@ def curve(bundle: Bundle, records: list[LabelledDocument], options: Any) -> list
         point = {"method": f"newsgauge {options.model}", "rows": len(some), "macro_f1": found.evaluation.figures.stance.macro_f1}
         points.append({**point, "seconds": seconds})
         print(points[-1], flush=True)
-        if options.setfit:
+        if options.setfit and size in (options.setfit_sizes or options.sizes):
             began = time.perf_counter()
             score = setfit(some, measured, options)
             points.append({"method": "SetFit", "rows": len(some), "macro_f1": score, "seconds": time.perf_counter() - began})
@@ -189,6 +189,7 @@ def main() -> None:
     options.add_argument("--repeats", type=int, default=10, help="newsrooms, each with other documents (default: %(default)s)")
     options.add_argument("--sizes", type=int, nargs="*", default=[50, 100, 200, 400, 700, 1000], help="rows of the learning curve")
     options.add_argument("--setfit", help="folder or hub id of the base of SetFit (default: newsgauge alone)")
+    options.add_argument("--setfit-sizes", type=int, nargs="*", help="those of them that SetFit learns from; it takes long (default: all)")
     options.add_argument("--dev-share", type=float, default=0.25, help="share of the records that the curve is measured on")
     options.add_argument("--output", type=Path, required=True, help="folder for the figures and the plot")
     options.add_argument("--seed", type=int, default=13)
