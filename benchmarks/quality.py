@@ -11,7 +11,7 @@ import argparse
 import importlib.util
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,24 +76,38 @@ def frozen(train: Rows, dev: Rows, options: argparse.Namespace) -> Probabilities
 
 
 def setfit(train: Rows, dev: Rows, options: argparse.Namespace) -> Probabilities:
-    """SetFit (Tunstall et al. 2022) with 64 rows a class, ten pairs a row."""
+    """SetFit with 64 rows a class."""
     from datasets import Dataset
-    from setfit import SetFitModel, Trainer, TrainingArguments, sample_dataset
+    from setfit import sample_dataset
 
     rows = Dataset.from_dict({"text": train.texts, "label": train.labels})
     few = sample_dataset(rows, label_column="label", num_samples=64, seed=options.seed)
-    model = SetFitModel.from_pretrained(options.base, labels=list(range(len(STANCE_LABELS))), device="cpu")
+    return setfit_probabilities(options.base, few["text"], few["label"], dev.texts, options.output, options.seed)
+
+
+def setfit_probabilities(
+    base: str, texts: Sequence[str], labels: Sequence[int], measured: Sequence[str], output: Path, seed: int
+) -> Probabilities:
+    """What SetFit (Tunstall et al. 2022), trained from *base* on labelled *texts* with ten pairs a row, says of those *measured*.
+
+    *Shape:* (measured, labels).
+    """
+    from datasets import Dataset
+    from setfit import SetFitModel, Trainer, TrainingArguments
+
+    model = SetFitModel.from_pretrained(base, labels=list(range(len(STANCE_LABELS))), device="cpu")
     arguments = TrainingArguments(
-        output_dir=str(options.output / "setfit"),
+        output_dir=str(output / "setfit"),
         batch_size=32,
         num_epochs=1,
         num_iterations=10,
-        seed=options.seed,
+        seed=seed,
         save_strategy="no",
         report_to="none",
     )
-    Trainer(model=model, args=arguments, train_dataset=few).train()
-    return np.asarray(model.predict_proba(dev.texts, as_numpy=True))
+    rows = Dataset.from_dict({"text": list(texts), "label": list(labels)})
+    Trainer(model=model, args=arguments, train_dataset=rows).train()
+    return np.asarray(model.predict_proba(list(measured), as_numpy=True))
 
 
 def fine_tuned(train: Rows, dev: Rows, options: argparse.Namespace) -> Probabilities:

@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from quality import setfit_probabilities
 
 from newsgauge.model.bundle import Bundle, load
 from newsgauge.training.cache import CachedEncoder, encoder_identity
 from newsgauge.training.card import table
-from newsgauge.training.labels import LabelledRow
+from newsgauge.training.labels import LabelledRow, labelled_rows
 from newsgauge.training.metrics import stance_report
 from newsgauge.training.plots import plot_curves
 from newsgauge.training.retrain import Choices, Retrained, retrain
@@ -36,15 +37,6 @@ from newsgauge.training.rows import STANCE_LABELS, LabelledDocument, seed_docume
 from newsgauge.training.starter import load_starter
 
 RECORDS = "m*.jsonl"
-
-
-def rows_of(documents: Sequence[LabelledDocument]) -> list[LabelledRow]:
-    """Every sentence as a newsroom would label it, in its document."""
-    return [
-        LabelledRow(row.text, row.origin, row.stance, row.secondary, headline=document.headline, document=document.name, position=place)
-        for document in documents
-        for place, row in enumerate(document.rows)
-    ]
 
 
 def by_size(documents: Sequence[LabelledDocument], wanted: int, seed: int) -> tuple[list[LabelledDocument], list[LabelledDocument]]:
@@ -65,13 +57,13 @@ def retrained(
 
 def newsroom(bundle: Bundle, encoder: CachedEncoder, records: list[LabelledDocument], options: Any, seed: int) -> dict[str, Any]:
     """One simulated newsroom: macro-F1 before and after on the rest of the records, and elsewhere."""
-    labelled, rest = by_size(records, options.rows, seed)
-    found = retrained(bundle, encoder, rows_of(labelled), rows_of(rest), options, seed)
+    labelled, rest = (labelled_rows(part) for part in by_size(records, options.rows, seed))
+    found = retrained(bundle, encoder, labelled, rest, options, seed)
     before, after = found.evaluation.against, found.evaluation.figures
     assert before is not None and before.stance is not None and after.stance is not None and found.elsewhere is not None
     return {
-        "rows": len(rows_of(labelled)),
-        "measured_on": len(rows_of(rest)),
+        "rows": len(labelled),
+        "measured_on": len(rest),
         "before": before.stance.macro_f1,
         "after": after.stance.macro_f1,
         "gain": after.stance.macro_f1 - before.stance.macro_f1,
@@ -89,7 +81,7 @@ def command_seconds(records: list[LabelledDocument], options: Any) -> float:
         labels = Path(scratch) / "labels.jsonl"
         lines = [
             {"text": row.text, "label": row.stance, "document": row.document, "position": row.position, "headline": row.headline}
-            for row in rows_of(labelled)
+            for row in labelled_rows(labelled)
         ]
         labels.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         command = [
@@ -109,34 +101,21 @@ def command_seconds(records: list[LabelledDocument], options: Any) -> float:
 
 
 def setfit(rows: Sequence[LabelledRow], dev: Sequence[LabelledRow], options: Any) -> float:
-    """Macro-F1 of SetFit (Tunstall et al. 2022) trained on the same rows, ten pairs a row."""
-    from datasets import Dataset
-    from setfit import SetFitModel, Trainer, TrainingArguments
-
+    """Macro-F1 of SetFit trained on the same rows."""
     labels = [STANCE_LABELS.index(str(row.stance)) for row in rows]
-    train = Dataset.from_dict({"text": [row.text for row in rows], "label": labels})
-    model = SetFitModel.from_pretrained(options.setfit, labels=list(range(len(STANCE_LABELS))), device="cpu")
-    arguments = TrainingArguments(
-        output_dir=str(options.output / "setfit"),
-        batch_size=32,
-        num_epochs=1,
-        num_iterations=10,
-        seed=options.seed,
-        save_strategy="no",
-        report_to="none",
+    probabilities = setfit_probabilities(
+        options.setfit, [row.text for row in rows], labels, [row.text for row in dev], options.output, options.seed
     )
-    Trainer(model=model, args=arguments, train_dataset=train).train()
-    probabilities = np.asarray(model.predict_proba([row.text for row in dev], as_numpy=True))
     return stance_report(probabilities, [str(row.stance) for row in dev], [None] * len(dev), STANCE_LABELS).macro_f1
 
 
 def curve(bundle: Bundle, records: list[LabelledDocument], options: Any) -> list[dict[str, Any]]:
     """Macro-F1 and seconds, embedding included, of every method for every number of rows."""
-    dev, train = by_size(records, int(options.dev_share * len(rows_of(records))), options.seed)
-    measured = rows_of(dev)
+    dev, train = by_size(records, int(options.dev_share * len(labelled_rows(records))), options.seed)
+    measured = labelled_rows(dev)
     points = []
     for size in options.sizes:
-        some = rows_of(by_size(train, size, options.seed)[0])
+        some = labelled_rows(by_size(train, size, options.seed)[0])
         if len(some) < size:
             print(f"{size} rows: left out, {len(some)} are there for training")
             continue

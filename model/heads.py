@@ -43,6 +43,11 @@ class LinearHead:
         if not ((np.abs(self.weight) <= LARGEST).all() and (np.abs(self.bias) <= LARGEST).all()):
             raise BundleError(f"A head holds values that are not finite, or over {LARGEST:g}; train the model again.")
 
+    @classmethod
+    def zeros(cls, outputs: int, width: int) -> LinearHead:
+        """The head that says nothing: all its logits are 0."""
+        return cls(np.zeros((outputs, width), np.float32), np.zeros(outputs, np.float32))
+
     def logits(self, vectors: Floats) -> Floats:
         """*Shapes:* (rows, width) → (rows, outputs). Each row by itself, so that no row's result depends on the others."""
         return np.asarray(np.einsum("rw,ow->ro", vectors, self.weight) + self.bias, dtype=np.float32)

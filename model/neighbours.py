@@ -23,6 +23,11 @@ def in_context(embeddings: Floats, *, before: Floats | None = None, after: Float
     return np.concatenate([embeddings, around[:-2], around[2:]], axis=1)
 
 
+def own(vectors: Floats) -> Floats:
+    """The sentences themselves of what :func:`in_context` gave. *Shapes:* (rows, 3 * width) → (rows, width)."""
+    return vectors[:, : vectors.shape[1] // PARTS]
+
+
 def windows_in_context(windows: Iterable[WindowEncoding]) -> Iterator[tuple[WindowEncoding, Floats]]:
     """Each of the consecutive *windows* of an article with its sentences in context; no more than two are held at a time."""
     before: Floats | None = None

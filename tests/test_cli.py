@@ -17,7 +17,9 @@ import pytest
 from typer.testing import CliRunner
 
 from newsgauge.cli import app
+from newsgauge.console import RuntimeName
 from newsgauge.model.bundle import digest, shipped_models
+from newsgauge.model.session import RUNTIMES
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTICLES = ROOT / "seeds" / "articles"
@@ -269,3 +271,7 @@ def test_every_command_has_help_and_a_place_in_the_readme() -> None:
         assert f"newsgauge {name}" in readme
         result = run(name, "--help")
         assert result.returncode == 0 and b"Usage" in result.stdout
+
+
+def test_the_command_line_offers_the_runtimes_that_there_are() -> None:
+    assert tuple(RuntimeName) == RUNTIMES

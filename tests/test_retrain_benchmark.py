@@ -12,6 +12,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("joblib")
 pytest.importorskip("matplotlib")
 
+from newsgauge.training.labels import labelled_rows
 from newsgauge.training.rows import seed_documents
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,7 @@ def test_a_newsroom_labels_whole_records_and_the_rest_is_measured_on(benchmark: 
     records = seed_documents(ROOT / "seeds", benchmark.RECORDS)
     labelled, rest = benchmark.by_size(records, 300, 5)
     assert sorted(one.name for one in labelled + rest) == sorted(one.name for one in records)
-    rows = benchmark.rows_of(labelled)
+    rows = labelled_rows(labelled)
     assert 300 <= len(rows) < 320
     assert [row.position for row in rows[:3]] == [0, 1, 2] and rows[0].document == labelled[0].name
     assert benchmark.by_size(records, 300, 5)[0] == labelled != benchmark.by_size(records, 300, 6)[0]

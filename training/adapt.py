@@ -129,8 +129,9 @@ def fit_gate(new: Floats, guard: Floats) -> LinearHead:
     """A logistic head that tells rows of the new kind from those of the guard, both of the same total weight. *Shapes:* (rows, width)."""
     sides = [np.full(len(rows), 1.0 / len(rows)) for rows in (new, guard)]
     targets = np.repeat(np.array([1, 0], dtype=np.int64), [len(new), len(guard)])
-    nothing = LinearHead(np.zeros((1, new.shape[1]), np.float32), np.zeros(1, np.float32))
-    return adapt(nothing, Examples.of(np.concatenate([new, guard]), targets, weights=np.concatenate(sides)), GATE_PULL)
+    return adapt(
+        LinearHead.zeros(1, new.shape[1]), Examples.of(np.concatenate([new, guard]), targets, weights=np.concatenate(sides)), GATE_PULL
+    )
 
 
 @dataclass(frozen=True)

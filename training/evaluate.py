@@ -14,6 +14,7 @@ from ..model.bundle import Bundle, Heads
 from ..model.encoder import Encoder
 from ..model.errors import NewsgaugeError
 from ..model.heads import sigmoid
+from ..model.neighbours import own
 from ..model.signs import find_signs
 from .compare import Comparison, auroc_interval, compare_labels, compare_scores
 from .embed import embed, labelled
@@ -120,8 +121,7 @@ def quality_places(rows: Sequence[LabelledRow]) -> list[int]:
 def judge(model: str, heads: Heads, rows: Sequence[LabelledRow], vectors: Floats) -> Judged:
     """What *heads* say of *rows*. *Shape* of ``vectors``: (rows, 3 * width), in context."""
     stance, quality = stance_places(rows), quality_places(rows)
-    own = vectors[quality][:, : heads.garble.sentence.weight.shape[1]]
-    logits = heads.garble.logits(own, [find_signs(rows[i].text) for i in quality])
+    logits = heads.garble.logits(own(vectors[quality]), [find_signs(rows[i].text) for i in quality])
     return Judged(
         model,
         heads.stance.labels,

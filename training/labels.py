@@ -251,6 +251,15 @@ def grouped(rows: Sequence[LabelledRow], groups: Sequence[str]) -> tuple[list[La
     return documents, places
 
 
+def labelled_rows(documents: Sequence[LabelledDocument]) -> list[LabelledRow]:
+    """Every sentence of whole *documents*, as one who labels it would hand it in."""
+    return [
+        LabelledRow(row.text, row.origin, row.stance, row.secondary, headline=document.headline, document=document.name, position=place)
+        for document in documents
+        for place, row in enumerate(document.rows)
+    ]
+
+
 def _follows(one: LabelledRow, other: LabelledRow) -> bool:
     """Whether *other* is the sentence after *one*."""
     if not one.document or one.document != other.document:

@@ -58,7 +58,7 @@ def refit_stance(old: StanceHead, labels: Sequence[str], new: Examples, plan: Pl
     It is gated where *guard* rows tell the new kind of text from the old; without the labels of *old* among *labels* it is all there is.
     """
     start = _carried(old, labels, new.vectors.shape[1] // PARTS)
-    nothing = LinearHead(np.zeros((len(labels), new.vectors.shape[1]), np.float32), np.zeros(len(labels), np.float32))
+    nothing = LinearHead.zeros(len(labels), new.vectors.shape[1])
     new = replace(new, offsets=start.logits(new.vectors).astype(np.float64))
     if guard is not None:
         guard = replace(guard, offsets=start.logits(guard.vectors).astype(np.float64))
@@ -86,9 +86,7 @@ def refit_stance(old: StanceHead, labels: Sequence[str], new: Examples, plan: Pl
 def _carried(old: StanceHead, labels: Sequence[str], width: int) -> StanceHead:
     """*old* in the order of *labels*, its temperature in its weights; new labels, and all in another scheme, are zero."""
     if not set(old.labels) <= set(labels):
-        return StanceHead(
-            tuple(labels), LinearHead(np.zeros((len(labels), width), np.float32), np.zeros(len(labels), np.float32)), 1.0, 0.0
-        )
+        return StanceHead(tuple(labels), LinearHead.zeros(len(labels), width), 1.0, 0.0)
     places = [labels.index(label) for label in old.labels]
 
     def moved(head: LinearHead) -> LinearHead:
