@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..model.bundle import MOST_CORRECTIONS, Bundle, Heads
 from ..model.encoder import Encoder
 from ..model.errors import NewsgaugeError
+from ..model.neighbours import own
 from ..model.stance import StanceHead
 from .adapt import Examples
 from .check import Finding, contradictions, disputed, leaks
@@ -102,14 +103,14 @@ def retrain(
     """
     old, labels = bundle.heads, scheme(bundle, choices)
     check_rows(rows, labels, choices)
-    if len(old.stance.corrections) >= MOST_CORRECTIONS:
+    stance_at, quality_at = stance_places(rows), quality_places(rows)
+    if stance_at and len(old.stance.corrections) >= MOST_CORRECTIONS:
         raise NewsgaugeError(
             f"{bundle.identity} was retrained {len(old.stance.corrections)} times, one upon another, and cannot be once more; "
             "retrain the model that it came from, on all rows together."
         )
     owners = groups(rows)
     vectors = embed_rows(encoder, rows, owners)
-    stance_at, quality_at = stance_places(rows), quality_places(rows)
     findings = contradictions(rows) + leaks(rows, dev)
     heads, pulls = old, {}
     judged = replace(judge("new", old, rows, vectors), labels=labels, stance_rows=[], quality_rows=[])
@@ -125,8 +126,7 @@ def retrain(
     if quality_at:
         garbled = [bool(rows[i].garbled) for i in quality_at]
         plan = Plan([owners[i] for i in quality_at], choices.seed, bool(dev) or len(quality_at) < CROSS_VALIDATED)
-        own = vectors[quality_at][:, : encoder.width]
-        new = quality_examples(old.garble, own, [rows[i].text for i in quality_at], garbled, np.ones(len(garbled)))
+        new = quality_examples(old.garble, own(vectors[quality_at]), [rows[i].text for i in quality_at], garbled, np.ones(len(garbled)))
         clean = _quality_guard(encoder, [*starter.guards, *starter.elsewhere], heads)
         guard = None if choices.only_mine else _quality_guard(encoder, [*starter.guards, *starter.garbled, *starter.unusual], heads)
         quality = refit_quality(old.garble, new, plan, guard=guard, clean=clean)
