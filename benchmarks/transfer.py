@@ -7,18 +7,16 @@ its sentence head on the group. A rerun resumes. Stance labels take no part.
 
 from __future__ import annotations
 
-import json
 import logging
 import random
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from folds import begin, figures, parser, trained
 
-from newsgauge.training import recipe
 from newsgauge.training.card import table
 from newsgauge.training.corpora import Corpora, load_corpora
 from newsgauge.training.documents import translated_documents
@@ -69,6 +67,7 @@ def without(corpora: Corpora, folder: Path, left_out: Callable[[dict[str, Any]],
         twins=corpora.twins,
         round_trips=corpora.round_trips,
         unusual=corpora.unusual,
+        plain=corpora.plain,
         translated=[found.document for found in translated_documents(sources, wanted=lambda row: not left_out(row))],
         quality=kept,
         quality_dev=list(measured(apart, 500, seed)),
@@ -77,24 +76,18 @@ def without(corpora: Corpora, folder: Path, left_out: Callable[[dict[str, Any]],
 
 def main() -> None:
     """Train and measure without every group, print a Markdown table."""
-    options = recipe.parser()
-    options.prog, options.description = "python benchmarks/transfer.py", __doc__
+    options = parser("transfer", __doc__)
     options.add_argument("--by", choices=sorted(GROUPS), default="corpus", help="what is left out (default: %(default)s)")
     chosen = options.parse_args()
-    if chosen.corpora is None:
-        raise SystemExit("What is left out comes from the corpora; name their folder with --corpora.")
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("newsgauge").setLevel(logging.INFO)
+    begin(chosen)
     corpora = load_corpora(chosen.seeds, chosen.corpora)
     lines, values = [], []
     for number, (name, members) in enumerate(GROUPS[chosen.by].items()):
-        run = chosen.run / f"{chosen.by}-{number}"
         fold = without(corpora, chosen.corpora, lambda row, members=members: row[FIELDS[chosen.by]] in members, chosen.seed)  # type: ignore[misc]
-        recipe.fine_tuned(Namespace(**{**vars(chosen), "run": run}), fold)
-        figures = json.loads((run / "epochs.jsonl").read_text(encoding="utf-8").splitlines()[-1])["quality"]
+        found = figures(chosen, trained(chosen, f"{chosen.by}-{number}", fold), fold.quality_dev)
         rows = [row for document in fold.quality_dev for row in document.rows]
         garbled = sum(bool(row.garbled) for row in rows)
-        values.append(figures["garbled_auroc"])
+        values.append(found["garbled_auroc"])
         lines.append([name, str(garbled), str(len(rows) - garbled), f"{values[-1]:.3f}"])
         log.info("without %s: AUROC %.3f", name, values[-1])
     lines.append(["mean", "", "", f"{np.mean(values):.3f}"])

@@ -15,6 +15,7 @@ from .rows import (
     LabelledDocument,
     Row,
     boilerplate_document,
+    plain_documents,
     quality_documents,
     read_json_lines,
     round_trip_documents,
@@ -26,6 +27,9 @@ from .rows import (
 from .soft import blended, read_opinions
 from .wordpieces import PieceTable
 
+# The verdict is fitted on documents that the encoder never saw, and needs more than a handful of each kind.
+PLAIN_DEV_SHARE = 0.35
+
 
 def held_out(name: str, share: float, salt: str = "dev") -> bool:
     """Whether the document *name* belongs to the *share* kept for dev: a property of its name alone."""
@@ -36,7 +40,7 @@ def held_out(name: str, share: float, salt: str = "dev") -> bool:
 @dataclass(frozen=True)
 class Corpora:
     """Documents by kind. Twins, round trips and starter articles whose names are held out are in the ``*_dev`` lists only;
-    ``unusual`` is honest English that reads oddly, ``soft`` what a teacher labelled."""
+    ``unusual`` is honest English that reads oddly, ``plain`` such that is no news, ``soft`` what a teacher labelled."""
 
     stance: list[LabelledDocument] = field(default_factory=list)
     stance_dev: list[LabelledDocument] = field(default_factory=list)
@@ -47,6 +51,8 @@ class Corpora:
     round_trips: list[LabelledDocument] = field(default_factory=list)
     round_trips_dev: list[LabelledDocument] = field(default_factory=list)
     unusual: list[LabelledDocument] = field(default_factory=list)
+    plain: list[LabelledDocument] = field(default_factory=list)
+    plain_dev: list[LabelledDocument] = field(default_factory=list)
     soft: list[LabelledDocument] = field(default_factory=list)
     boilerplate: list[LabelledDocument] = field(default_factory=list)
     boilerplate_dev: list[LabelledDocument] = field(default_factory=list)
@@ -73,6 +79,7 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
     starters = seed_documents(seeds)
     twins = twin_documents(sorted(seeds.glob("g*.jsonl")))
     round_trips = twin_documents(sorted(seeds.glob("garbled/r*.jsonl")))
+    plain = plain_documents(seeds)
     stance, stance_dev, quality, quality_dev, translated = [], [], [], [], []
     rated: list[LabelledDocument] = []
     if corpora is not None:
@@ -102,6 +109,8 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
         round_trips=[d for d in round_trips if not held_out(d.name, dev_share)],
         round_trips_dev=[d for d in round_trips if held_out(d.name, dev_share)],
         unusual=unusual_documents(seeds / "unusual.jsonl"),
+        plain=[d for d in plain if not held_out(d.name, PLAIN_DEV_SHARE)],
+        plain_dev=[d for d in plain if held_out(d.name, PLAIN_DEV_SHARE)],
         soft=rated,
         boilerplate=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: not held_out(name, dev_share))],
         boilerplate_dev=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: held_out(name, dev_share))],
@@ -115,8 +124,8 @@ def epoch_windows(
     corpora: Corpora, table: PieceTable, shape: WindowShape, *, epoch: int, seed: int, most_clean: int = 300, excerpts: int = 60
 ) -> list[TrainingWindow]:
     """The windows of one epoch: every stance document, starter article, twin and round trip once, spliced articles, excerpts of
-    *excerpts* documents of each kind of translator (weak, human, strong) and as many inside labelled articles, unusual English and
-    quality rows."""
+    *excerpts* documents of each kind of translator (weak, human, strong) and as many inside labelled articles, documents that are no
+    news, each also with machine output inside, unusual English and quality rows."""
     rng = random.Random(f"{seed}:{epoch}")
     windows: list[TrainingWindow] = []
 
@@ -142,6 +151,10 @@ def epoch_windows(
         # Among its own kind a sentence is told by its neighbours; in an article of clean English it has to be told by itself.
         for document in rng.sample(members, min(excerpts, len(members))) if corpora.stance else ():
             cut(inserted(rng.choice(corpora.stance), document, rng))
+    for document in corpora.plain:
+        cut(document)
+        if corpora.translated:
+            cut(inserted(document, rng.choice(corpora.translated), rng))
     for document in corpora.unusual:
         windows.extend(bags(document, length, shape.tokens, rng))
     for document in corpora.quality:

@@ -31,13 +31,16 @@ FALSE_VERDICTS = 0.02
 NATIVE_DOCUMENTS = 250
 SPLICES = 100
 SHORTEST_JUDGED = 10
+# Few documents that are no news stand for much of what people will score.
+PLAIN_WEIGHT = 3.0
 
 Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class SentenceFit:
-    """How the sentence head is fitted: the inverse ``strength`` of its regularisation, and what a row of unusual English weighs."""
+    """How the sentence head is fitted: the inverse ``strength`` of its regularisation, and what a row of unusual English, or of
+    English that is no news, weighs."""
 
     strength: float = 0.3
     unusual: float = 4.0
@@ -85,7 +88,7 @@ def fit_sentences(
     """
     rng = random.Random(seed)
     rated = [balanced(document, rng, most_clean=200) for document in corpora.quality]
-    parts = [news, embed(encoder, rated), embed(encoder, corpora.unusual)]
+    parts = [news, embed(encoder, rated), embed(encoder, corpora.unusual + corpora.plain)]
     rows, vectors = _joined(parts)
     dev = embed(encoder, corpora.quality_dev)
     marked = embed(encoder, _with_spans(corpora.quality))
@@ -103,7 +106,7 @@ def fit_sentences(
     (piece_threshold, piece_f1), pieces = max(tried, key=lambda pair: pair[0][1])
 
     head, signs = fit_signs(head, dev_vectors, _signs(dev_rows), _garbled(dev_rows))
-    plain = LinearHead(np.zeros((1, len(VERDICT_FEATURES)), np.float32), np.zeros(1, np.float32))
+    plain = LinearHead.zeros(1, len(VERDICT_FEATURES))
     garble = GarbleHead(head, signs, pieces, 0.5, piece_threshold, PassageChain(1.0, 0.0, 2.0, 1.0), plain, 0.5)
 
     def probabilities(rows: Sequence[Row], vectors: Floats) -> Doubles:
@@ -158,7 +161,7 @@ def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDo
     """Whole documents with a verdict, none of which the encoder was trained on.
 
     Machine output of the systems held out, held-out twins and round trips; human translations of the dev set, native news that nobody
-    labelled and held-out starter articles.
+    labelled, held-out starter articles and held-out documents that are no news.
     """
     machine = translated_documents(
         [folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"], wanted=system_held_out
@@ -166,7 +169,8 @@ def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDo
     human = [found for found in translated_documents([folder / "quality/dev.jsonl"]) if not found.machine]
     twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev + corpora.round_trips_dev]
     starters = [JudgedDocument(document, False, "starter", 1.0) for document in corpora.seeds_dev]
-    return machine + human + twins + starters + native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed)
+    plain = [JudgedDocument(document, False, "plain", PLAIN_WEIGHT) for document in corpora.plain_dev]
+    return machine + human + twins + starters + plain + native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed)
 
 
 def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder: Path, *, seed: int) -> tuple[GarbleHead, dict[str, Any]]:

@@ -214,3 +214,20 @@ def unusual_documents(path: Path) -> list[LabelledDocument]:
     for row in read_json_lines(path) if path.exists() else ():
         grouped.setdefault(row["kind"], []).append(Row(row["text"], garbled=0.0, spans=(), origin=row["id"]))
     return [LabelledDocument(f"unusual:{kind}", tuple(rows), source="unusual", consecutive=False) for kind, rows in grouped.items()]
+
+
+# Records of meetings that are clean English to learn from; the other half measures what came of it.
+PLAIN_FILES = ("c*.jsonl", "m[13].jsonl")
+
+
+def plain_documents(folder: Path) -> list[LabelledDocument]:
+    """Honest English that is no news, as whole documents without stance labels."""
+    documents = []
+    for path in (path for files in PLAIN_FILES for path in sorted(folder.glob(files))):
+        for text in read_json_lines(path):
+            sentences = [sentence if isinstance(sentence, str) else sentence["text"] for sentence in text["sentences"]]
+            rows = tuple(
+                Row(sentence, garbled=0.0, spans=(), origin=f"{text['id']}.{index:02d}") for index, sentence in enumerate(sentences)
+            )
+            documents.append(LabelledDocument(text["id"], rows, text["headline"], source="plain"))
+    return documents

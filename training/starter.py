@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..model.errors import NewsgaugeError
 from .corpora import held_out
-from .labels import LabelledRow
-from .rows import LabelledDocument, seed_documents, twin_documents, unusual_documents
+from .labels import LabelledRow, labelled_rows
+from .rows import LabelledDocument, plain_documents, seed_documents, twin_documents, unusual_documents
 
 DEV_SHARE = 0.2
 """The share of starter articles that trained no shipped model (see :func:`~.corpora.load_corpora`)."""
@@ -18,6 +18,8 @@ GUARDS = 60
 """So many starter articles guard a refit: more of them change little and are slower to embed."""
 UNUSUAL = 15
 """So many sentences of each kind of odd but honest English guard a garbled head."""
+PLAIN = 20
+"""So many documents that are no news guard it as well."""
 
 
 def shipped_seeds() -> Path:
@@ -29,7 +31,7 @@ def shipped_seeds() -> Path:
 class Starter:
     """Starter articles: ``guards`` to fit with, ``elsewhere`` that trained no shipped model, to measure on.
 
-    ``garbled`` are twins and round trips of some guards, ``unusual`` odd but honest English.
+    ``garbled`` are twins and round trips of some guards, ``unusual`` odd but honest English and honest English that is no news.
     """
 
     guards: list[LabelledDocument]
@@ -52,22 +54,15 @@ def load_starter(folder: Path, *, seed: int) -> Starter:
         *_of(guards[:half], twin_documents(sorted(folder.glob("g*.jsonl")))),
         *_of(guards[half:], twin_documents(sorted(folder.glob("garbled/r*.jsonl")))),
     ]
-    return Starter(
-        guards,
-        [document for document in articles if held_out(document.name, DEV_SHARE)],
-        garbled,
-        [_sampled(document, rng) for document in unusual_documents(folder / "unusual.jsonl")],
-    )
+    unusual = [_sampled(document, rng) for document in unusual_documents(folder / "unusual.jsonl")]
+    plain = plain_documents(folder)
+    unusual += rng.sample(plain, min(PLAIN, len(plain)))
+    return Starter(guards, [document for document in articles if held_out(document.name, DEV_SHARE)], garbled, unusual)
 
 
 def held_out_rows(folder: Path) -> list[LabelledRow]:
     """The sentences of the starter articles in *folder* that trained no shipped model, to measure on."""
-    articles = load_starter(folder, seed=0).elsewhere
-    return [
-        LabelledRow(row.text, row.origin, row.stance, row.secondary, headline=document.headline, document=document.name, position=place)
-        for document in articles
-        for place, row in enumerate(document.rows)
-    ]
+    return labelled_rows(load_starter(folder, seed=0).elsewhere)
 
 
 def _of(articles: Sequence[LabelledDocument], twins: Sequence[LabelledDocument]) -> list[LabelledDocument]:

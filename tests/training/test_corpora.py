@@ -134,9 +134,9 @@ def test_an_epoch_holds_every_training_row_and_no_dev_row(starters: Corpora, tok
     table = PieceTable.from_file(str(tokenizer_path), starters.texts(), longest=shape.sentence)
     windows = epoch_windows(starters, table, shape, epoch=0, seed=1)
     counts = Counter(row.origin for window in windows for row in window.rows[window.first : window.last])
-    documents = starters.seeds + starters.twins + starters.round_trips + starters.unusual
+    documents = starters.seeds + starters.twins + starters.round_trips + starters.plain + starters.unusual
     training = {row.origin for document in documents for row in document.rows}
-    held = starters.seeds_dev + starters.twins_dev + starters.round_trips_dev
+    held = starters.seeds_dev + starters.twins_dev + starters.round_trips_dev + starters.plain_dev
     dev = {row.origin for document in held for row in document.rows}
     assert set(counts) == training
     assert not set(counts) & dev

@@ -22,7 +22,7 @@ from newsgauge.training.finetune import Schedule
 from newsgauge.training.mixture import TrainingWindow
 from newsgauge.training.network import Network, collate
 from newsgauge.training.precision import PRECISIONS, matrix_products, native_precision
-from newsgauge.training.rows import STANCE_LABELS, LabelledDocument, Row, read_json_lines, soft_stance
+from newsgauge.training.rows import STANCE_LABELS, LabelledDocument, Row, read_json_lines, seed_documents, soft_stance
 from newsgauge.training.soft import Opinion, blended, read_opinions, taught
 from newsgauge.training.wordpieces import PieceTable
 
@@ -174,6 +174,18 @@ def test_the_starter_data_brings_unusual_english_as_clean_rows_alone(seeds: Path
     for document in corpora.unusual:
         assert not document.consecutive
         assert all(row.garbled == 0.0 and row.stance is None and row.text not in tested for row in document.rows)
+
+
+def test_what_is_no_news_is_clean_english_alone_and_apart_from_what_measures_it(seeds: Path) -> None:
+    corpora = load_corpora(seeds, None)
+    documents = corpora.plain + corpora.plain_dev
+    assert not {document.name for document in corpora.plain} & {document.name for document in corpora.plain_dev}
+    assert len(corpora.plain) > 40 < 2 * len(corpora.plain_dev)
+    texts = {row.text for document in documents for row in document.rows}
+    assert all(row.garbled == 0.0 and row.stance is None and row.article is None for document in documents for row in document.rows)
+    measured = list(read_json_lines(seeds / "robustness_documents.jsonl"))
+    assert len(measured) > 20 and not texts & {text for row in measured for text in row["sentences"]}
+    assert not texts & {row.text for name in ("m2.jsonl", "m4.jsonl") for document in seed_documents(seeds, name) for row in document.rows}
 
 
 def test_round_trips_carry_ratings_and_stand_with_their_originals(seeds: Path) -> None:

@@ -1,0 +1,192 @@
+"""The benchmarks that train anew for every fold: what is left out takes no part in training and is what is measured."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("sklearn")
+
+from newsgauge.training.corpora import Corpora, load_corpora
+from newsgauge.training.rows import LabelledDocument, Row, read_json_lines
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+OUTLETS = ("Herald", "Courier", "Gazette", "Post")
+GARBLED = {"mlqe_pe_da": "ne-en", "wmt16_fien_smt_silver": "fi-en", "wmt20_mqm_zhen": "zh-en"}
+
+
+@pytest.fixture
+def outlets(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import outlets  # type: ignore[import-not-found]
+
+    return outlets
+
+
+@pytest.fixture
+def transfer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import transfer  # type: ignore[import-not-found]
+
+    return transfer
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+
+
+@pytest.fixture(scope="module")
+def few_seeds(seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Starter data with little of anything."""
+    folder = tmp_path_factory.mktemp("seeds")
+    for name, size in {"s1": 3, "g1": 3, "boilerplate": 20}.items():
+        lines = (seeds / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / f"{name}.jsonl").write_text("".join(lines[:size]), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpora(seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of corpora in which the starter articles stand as those of four outlets, and their sentences as rated ones."""
+    folder = tmp_path_factory.mktemp("corpora")
+    stance: list[dict[str, Any]] = []
+    for number, article in enumerate(list(read_json_lines(seeds / "s2.jsonl"))[:16]):
+        stance += [
+            {
+                "id": f"{article['id']}:{place}",
+                "document": article["id"],
+                "position": place,
+                "text": sentence["text"],
+                "label": sentence["label"],
+                "secondary": sentence["secondary"],
+                "headline": article["headline"],
+                "source": OUTLETS[number % 4],
+            }
+            for place, sentence in enumerate(article["sentences"])
+        ]
+    write(folder / "stance/train.jsonl", stance[: len(stance) // 2])
+    write(folder / "stance/dev.jsonl", stance[len(stance) // 2 :])
+    rated = [
+        {
+            "id": f"{corpus}:{number}",
+            "text": row["text"],
+            "label": ("clean", "garbled")[number % 2],
+            "source_corpus": corpus,
+            "system": "some",
+            "lang_pair": pair,
+            "group": corpus,
+            "domain": "news",
+            "spans": [],
+            "label_precision_est": 0.9,
+            "score_raw": {"original": row["text"]},
+        }
+        for corpus, pair in GARBLED.items()
+        for number, row in enumerate(stance[:40])
+    ]
+    write(folder / "quality/train.jsonl", [row for row in rated if hash_of(row) % 2])
+    write(folder / "quality/dev.jsonl", [row for row in rated if not hash_of(row) % 2])
+    write(folder / "quality/apertium_roundtrip.jsonl", rated[:6])
+    write(folder / "quality/machine_output_unrated.jsonl.gz", [])
+    write(folder / "quality/real_twins.jsonl", [])
+    return folder
+
+
+def hash_of(row: dict[str, Any]) -> int:
+    """A number of a row that alternates in pairs, so that either half has both labels."""
+    return int(row["id"].rsplit(":", 1)[-1]) // 2
+
+
+def options(base: Path, seeds: Path, corpora: Path, run: Path, *more: str) -> list[str]:
+    paths = ["--base", str(base), "--seeds", str(seeds), "--corpora", str(corpora), "--run", str(run)]
+    return ["benchmark", *paths, "--epochs", "1", "--precision", "float32", "--batch", "4096", *more]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_outlets_are_dealt_out_whole_and_evenly(outlets: ModuleType) -> None:
+    sizes = {"a": 9, "b": 5, "c": 4, "d": 1, "e": 1}
+    documents = [LabelledDocument(f"{name}{i}", (Row("x"),), source=name) for name, size in sizes.items() for i in range(size)]
+    dealt = outlets.deal(documents, 2)
+    assert dealt == [{"a", "d"}, {"b", "c", "e"}]
+
+
+def test_every_outlet_is_held_out_once(
+    outlets: ModuleType,
+    tiny_base: Path,
+    few_seeds: Path,
+    corpora: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folds: list[Corpora] = []
+    train = outlets.trained
+
+    def trained(chosen: Any, fold: str, data: Corpora) -> Any:
+        folds.append(data)
+        return train(chosen, fold, data)
+
+    monkeypatch.setattr(outlets, "trained", trained)
+    monkeypatch.setattr("sys.argv", options(tiny_base, few_seeds, corpora, tmp_path, "--folds", "2"))
+    outlets.main()
+    sources = [{document.source for document in data.stance} for data in folds]
+    assert not sources[0] & sources[1] and sources[0] | sources[1] == set(OUTLETS)
+    assert all({document.source for document in data.stance_dev} == own for data, own in zip(folds, sources, strict=True))
+    lines = [cells(line) for line in capsys.readouterr().out.splitlines()]
+    rows = sum(1 for part in ("train", "dev") for _ in read_json_lines(corpora / f"stance/{part}.jsonl"))
+    assert sum(int(line[2]) for line in lines[2:4]) == rows
+    figures = [[float(value) for value in line[3:]] for line in lines[2:4]]
+    mean, spread = map(float, lines[4][3].split(" ± "))
+    assert mean == pytest.approx((figures[0][0] + figures[1][0]) / 2, abs=0.0015)
+    assert spread == pytest.approx(abs(figures[0][0] - figures[1][0]) / 2, abs=0.0015)
+
+
+def test_a_corpus_that_is_left_out_is_what_is_measured(transfer: ModuleType, few_seeds: Path, corpora: Path) -> None:
+    whole = load_corpora(few_seeds, corpora)
+    fold = transfer.without(whole, corpora, lambda row: row["source_corpus"] == "mlqe_pe_da", 13)
+    assert {document.source for document in fold.quality_dev} == {"mlqe_pe_da"}
+    assert {document.source for document in fold.quality} == {*GARBLED, "apertium_roundtrip"} - {"mlqe_pe_da"}
+    assert sum(len(document.rows) for document in fold.quality_dev) == 40
+    assert not fold.stance and fold.twins == whole.twins
+    fold = transfer.without(whole, corpora, lambda row: row["source_corpus"] == "apertium_roundtrip", 13)
+    assert {document.source for document in fold.quality_dev} == {"apertium_roundtrip"}
+    few = [Row(str(i), garbled=float(i % 4 == 0)) for i in range(40)]
+    (sample,) = transfer.measured([LabelledDocument("d", tuple(few))], 7, 1)
+    assert len(sample.rows) == 17 and sum(bool(row.garbled) for row in sample.rows) == 10
+
+
+def test_every_language_has_its_line(
+    transfer: ModuleType,
+    tiny_base: Path,
+    few_seeds: Path,
+    corpora: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(transfer.GROUPS, "language", {"Nepali": ("ne-en",), "Chinese": ("zh-en",)})
+    monkeypatch.setattr("sys.argv", options(tiny_base, few_seeds, corpora, tmp_path, "--by", "language"))
+    transfer.main()
+    lines = [cells(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line[:3] for line in lines[2:4]] == [["Nepali", "20", "20"], ["Chinese", "20", "20"]]
+    assert float(lines[4][3]) == pytest.approx((float(lines[2][3]) + float(lines[3][3])) / 2, abs=0.002)
+
+
+def test_without_corpora_nothing_can_be_left_out(outlets: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmark", "--base", "b", "--run", "r"])
+    with pytest.raises(SystemExit, match="name their folder with --corpora"):
+        outlets.main()
+    monkeypatch.setattr("sys.argv", ["benchmark", "--base", "b", "--run", "r", "--corpora", "c", "--folds", "1"])
+    with pytest.raises(SystemExit, match="--folds is 1; cross-validation needs two or more"):
+        outlets.main()
