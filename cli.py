@@ -240,7 +240,7 @@ def info(
     """Show what a model is: labels, training data, measured quality, versions. Its files are checked."""
     from rich.console import Console
 
-    from .model.bundle import complete, find, read_labels, read_manifest, verify
+    from .model.bundle import complete, find, read_manifest, read_scheme, verify
     from .model.errors import NewsgaugeError
     from .report.terminal import model_summary
 
@@ -248,7 +248,7 @@ def info(
         folder = find(model)
         manifest, identity = read_manifest(folder)
         verify(folder, manifest)
-        read_labels(folder, manifest)
+        read_scheme(folder, manifest)
         with complete(folder):
             summary = model_summary(identity, manifest)
         Console().print(summary)

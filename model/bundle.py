@@ -164,7 +164,7 @@ def complete(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def read_labels(folder: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+def read_scheme(folder: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """The labels that the manifest of *folder* names; :class:`BundleError` where they cannot be used."""
     with complete(folder):
         labels = tuple(manifest["labels"])
@@ -207,7 +207,7 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
         arrays = load_file(folder / HEADS)
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{folder / HEADS} is not a safetensors file ({error}); restore it or train the model again.") from error
-    labels = read_labels(folder, manifest)
+    labels = read_scheme(folder, manifest)
     width = int(manifest["encoder"]["width"])
     stance, garbled, content = manifest["stance"], manifest["garbled"], manifest["content"]
     temperature = _finite(stance, "temperature")

@@ -23,8 +23,8 @@ from newsgauge.model.bundle import (
     digest,
     find,
     load,
-    read_labels,
     read_manifest,
+    read_scheme,
     save,
     shipped_models,
     verify,
@@ -135,9 +135,9 @@ def test_a_file_of_the_largest_size_is_read_and_one_byte_more_is_not(model: Path
 
 
 def test_the_labels_are_read_without_the_rest(model: Path) -> None:
-    assert read_labels(model, {"labels": ["b", "a"]}) == ("b", "a")
+    assert read_scheme(model, {"labels": ["b", "a"]}) == ("b", "a")
     with pytest.raises(BundleError) as caught:
-        read_labels(model, {})
+        read_scheme(model, {})
     again = "restore it or train the model again."
     assert str(caught.value) == f"{model / MANIFEST} is incomplete or senseless (KeyError: 'labels'); {again}"
 
