@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from .cli_training import evaluate, suggest, train
-from .console import ModelOption, RuntimeName, RuntimeOption, fail, tell
+from .console import InputFormat, ModelOption, RuntimeName, RuntimeOption, fail, tell
 
 if TYPE_CHECKING:
     from .batch.reporting import FileScorer
@@ -56,8 +56,8 @@ class EngineName(StrEnum):
 
 
 InputFormatOption = Annotated[
-    str | None,
-    typer.Option("--input-format", help="Read every input as text, markdown, html, jsonl, csv, tsv, parquet or warc, whatever its name."),
+    InputFormat | None,
+    typer.Option("--input-format", help="Read every input as this, whatever its name."),
 ]
 TextColumnOption = Annotated[
     str | None,
@@ -121,6 +121,9 @@ def score(
                 progress.advance(0 if isinstance(result, InputFailure) else len(result.sentences))
     except NewsgaugeError as error:
         fail(str(error))
+    except BrokenPipeError:  # the reader of a pipe has enough; this is the status of what a shell ends so
+        _let_go_of_output()
+        raise typer.Exit(141) from None
     if failed:
         raise typer.Exit(1)
 
@@ -320,12 +323,9 @@ def _output_format(asked: OutputFormat | None, output: Path | None) -> OutputFor
 
 
 def main() -> None:
-    """Run the command line; a reader that closes the pipe early ends it quietly, a full disk behind it with one line."""
+    """Run the command line; a full disk behind its output ends it with one line."""
     try:
         app()
-    except BrokenPipeError:
-        _let_go_of_output()
-        sys.exit(141)
     except OSError as error:
         _let_go_of_output()
         tell(f"{error.filename or 'the output'} cannot be read or written ({error.strerror or error}); make room, or choose another place.")

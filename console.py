@@ -8,6 +8,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
+
+class InputFormat(StrEnum):
+    """What an input can be read as."""
+
+    text = "text"
+    markdown = "markdown"
+    html = "html"
+    jsonl = "jsonl"
+    csv = "csv"
+    tsv = "tsv"
+    parquet = "parquet"
+    warc = "warc"
+
+
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="A model folder, or the name of a shipped model.", metavar="MODEL")]
 
 

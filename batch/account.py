@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
+from ..report.terminal import printable
 from .run import Report
 
 
@@ -15,7 +16,7 @@ def account(report: Report) -> Table:
     table.add_column(justify="right", no_wrap=True)
 
     def add(name: str, count: int) -> None:
-        table.add_row(name, Text(f"{count:,}"))
+        table.add_row(Text(printable(name)), Text(f"{count:,}"))
 
     add("scored in this run", report.scored)
     add("done before", report.known)

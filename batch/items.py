@@ -70,7 +70,7 @@ def unread(path: str, last: int | None, selection: Selection, failure: InputFail
 
 
 def identify(path: str, raw: Raw) -> Item:
-    """An item with the size and the hash of its content; a failure is identified by what it says."""
+    """An item with the size of its content and a hash of it, its format and its name; a failure is identified by what it says."""
     content = raw.content
     error = None
     if isinstance(content, InputFailure):
@@ -78,4 +78,7 @@ def identify(path: str, raw: Raw) -> Item:
         content = f"{content.kind}: {content.message}"
     # A row of a table may hold lone surrogates, which JSON can spell.
     data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-    return Item(Input(path, raw.number, len(data), hashlib.sha256(data).hexdigest(), error), raw)
+    digest = hashlib.sha256(data)
+    # The same bytes make another article where they are read as something else, and another result under another name.
+    digest.update(f"\0{raw.format}\0{raw.source}".encode("utf-8", "surrogatepass"))
+    return Item(Input(path, raw.number, len(data), digest.hexdigest(), error), raw)

@@ -112,8 +112,8 @@ class Manifest:
         self._ended.append(_hashed(path))
 
     def gone(self) -> int:
-        """Of the inputs that were done when the run began: how many are not in the folder now, for all that is known."""
-        return int(np.count_nonzero(~self._seen)) - len(self._removed())
+        """Of the inputs that were done when the run began: how many lie in files that are not there now."""
+        return len(self._lost()[1])
 
     def stale(self, *, prune: bool) -> Iterator[tuple[str, list[bool]]]:
         """Shards with results that are no longer wanted, each with a flag per input: whether to keep it.
@@ -125,7 +125,8 @@ class Manifest:
         keys = _joined([self._shards[name].keys for name in names], np.dtype(np.uint64))
         keep = np.zeros(len(keys), np.bool_)
         keep[_last_places(keys)[1]] = True
-        keep &= ~np.isin(keys, self._keys[~self._seen] if prune else self._removed())
+        removed, gone = self._lost()
+        keep &= ~np.isin(keys, np.union1d(removed, gone) if prune else removed)
         ends = np.cumsum([len(self._shards[name].keys) for name in names])
         for name, flags in zip(names, np.split(keep, ends[:-1]), strict=True) if names else ():
             if not flags.all():
@@ -153,11 +154,12 @@ class Manifest:
             lines.seek(self._shards[name].offset)
             return [Input(*row) for row in json.loads(lines.readline())["inputs"]]
 
-    def _removed(self) -> npt.NDArray[np.uint64]:
-        """The keys of inputs that were not asked about, though all of their file was."""
+    def _lost(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """The keys of inputs that were not asked about: those that are no more in a file all of which was read, and those whose file is
+        not there. What was passed over or could not be reached is neither."""
         unseen = self._keys[~self._seen]
         ended = np.unique(np.frombuffer(self._ended, np.uint64))
-        removed = [np.empty(0, np.uint64)]
+        removed, gone = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
         for name, shard in self._shards.items() if len(unseen) else ():
             keys = np.frombuffer(shard.keys, np.uint64)
             places = np.flatnonzero(np.isin(keys, unseen))
@@ -169,7 +171,10 @@ class Manifest:
             listed = np.fromiter(map(os.path.isdir, paths), np.bool_, len(paths))
             read = np.isin(np.fromiter(map(_hashed, paths), np.uint64, len(paths)), ended)
             removed.append(keys[places[listed | read]])
-        return np.unique(np.concatenate(removed))
+            absent = {path: _absent(path) for path in set(paths)}
+            gone.append(keys[places[np.fromiter(map(absent.__getitem__, paths), np.bool_, len(paths))]])
+        first = np.unique(np.concatenate(removed))
+        return first, np.setdiff1d(np.concatenate(gone), first)
 
     def _append(self, entry: dict[str, Any]) -> int:
         """Write a line and wait until it is on disk; where it starts."""
@@ -221,6 +226,17 @@ def _last_places(keys: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[
 
 def _key(item: Input) -> int:
     return _hashed(f"{item.path}\0{item.number}")
+
+
+def _absent(path: str) -> bool:
+    """Whether nothing is at *path*; False where that cannot be known."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _hashed(place: str) -> int:

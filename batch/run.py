@@ -23,8 +23,8 @@ from .items import Columns, Input, Item
 from .manifest import Header, Manifest
 from .process import TIME_LIMIT
 from .reader import End, Reader
+from .shards import CARDS, RESULTS, Store
 from .shards import FORMATS as SHARD_FORMATS
-from .shards import Store
 from .summary import Totals, summarise
 from .upkeep import drop_stale, free_name, merge_small
 from .walk import Found, Selection, Skipped, walk
@@ -136,13 +136,13 @@ class _Feed:
                 line = {"source": entry.path, "skipped": {"kind": entry.reason, "message": entry.message}}
                 self._skipped.write(json.dumps(line).encode() + b"\n")
                 continue
+            if shard is None and self._stop():
+                self.interrupted = True
+                return
             self._advance(entry)
             if isinstance(entry, End) or self._known(entry):
                 continue
             if shard is None:
-                if self._stop():
-                    self.interrupted = True
-                    return
                 self._begun += 1
                 shard = self._open[self._begun] = _Shard()
             ticket = (self._begun, len(shard.inputs))
@@ -236,3 +236,7 @@ def _check(plan: Plan) -> None:
         raise NewsgaugeError(f"{plan.output} is a file; expected a folder for the results.")
     if plan.output.is_dir() and os.path.isdir(plan.folder) and os.path.samefile(plan.output, plan.folder):
         raise NewsgaugeError(f"{plan.output} is the folder of the articles; choose another one for the results.")
+    articles = Path(plan.folder).resolve()
+    for own in (plan.output.resolve() / name for name in (RESULTS, CARDS)):
+        if own == articles or own in articles.parents:
+            raise NewsgaugeError(f"{plan.folder} lies where the results go, in {own}; choose another output folder.")

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..model.results import InputFailure
+from ..model.spreadsheet import guarded
 from ..report.atomic import atomic_output
-from ..report.writers import JsonLinesWriter, guarded
+from ..report.writers import JsonLinesWriter
 from .cards import merged
 from .copies import Copies, among, find_copies
 from .minhash import HASHES, SIGNATURE_BYTES

@@ -42,13 +42,13 @@ class Scoring:
 
         :class:`NewsgaugeError` where there is no model, its labels cannot be used, or the *runtime* is not installed.
         """
-        from ..model.bundle import find, read_labels, read_manifest, run_identity
+        from ..model.bundle import find, read_manifest, read_scheme, run_identity
 
         require(runtime)
         folder = find(model)
         manifest, identity = read_manifest(folder)
         identity = run_identity(identity, runtime)
-        return cls(partial(_load, str(folder.resolve()), identity, runtime), identity, read_labels(folder, manifest))
+        return cls(partial(_load, str(folder.resolve()), identity, runtime), identity, read_scheme(folder, manifest))
 
 
 def _load(folder: str, identity: str, runtime: str) -> ArticleScorer:

@@ -24,6 +24,7 @@ from .passages import PassageChain
 from .quality import VERDICT_FEATURES, GarbleHead
 from .session import RUNTIMES, require
 from .signs import KINDS
+from .spreadsheet import FORMULA_STARTS
 from .stance import Correction, StanceHead
 from .windows import WindowShape
 
@@ -261,7 +262,7 @@ def check_labels(labels: Sequence[object]) -> None:
     So it is where it would be taken for another column of a table.
     """
     wrong = [label for label in labels if not isinstance(label, str) or not 0 < len(label) <= LONGEST_LABEL or not label.isprintable()]
-    wrong += [label for label in labels if isinstance(label, str) and label.startswith(("=", "+", "-", "@", "'"))]
+    wrong += [label for label in labels if isinstance(label, str) and label.startswith((*FORMULA_STARTS, "'"))]
     if wrong:
         raise ValueError(
             f"a label is {ascii(wrong[0])[:120]}; expected printable text of at most {LONGEST_LABEL} characters, no sign first"

@@ -78,7 +78,7 @@ def decode(data: bytes, *, html: bool = False, charset: str | None = None) -> tu
         if declared is not None:
             try:
                 return data.decode(declared), declared
-            except UnicodeDecodeError:
+            except (UnicodeError, LookupError):  # it does not fit, or it is a codec of Python's that gives no text
                 pass
     damaged = data.decode("utf-8", errors="replace")
     lost = damaged.count("\ufffd")

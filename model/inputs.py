@@ -356,7 +356,7 @@ def _read_parquet(path: str, stream: BinaryIO, columns: _Columns, max_bytes: int
                 number += 1
                 row_id = _cell(identifiers[index]) if identifiers is not None else None
                 yield _row(path, number, _cell(texts[index]), row_id, None, max_bytes)
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pyarrow.ArrowException, OSError, LookupError, ValueError, OverflowError) as error:
         detail = " ".join(str(error).split())[:200]
         raise InputError("table", f"not a readable Parquet table ({detail})") from None
     if number == 0:

@@ -69,7 +69,7 @@ def _overview(models: Sequence[Figures]) -> Table:
 def _classes(figures: Figures) -> Table:
     report = figures.stance
     assert report is not None
-    table = _table("truth ↓, said →", *report.f1, "precision", "recall", "F1")
+    table = _table("truth ↓, said →", *(Text(printable(label)) for label in report.f1), "precision", "recall", "F1")
     for i, (label, f1) in enumerate(report.f1.items()):
         counts = [Text(str(count), style="bold" if i == j else "") for j, count in enumerate(report.confusion[i])]
         scores = (report.precision[label], report.recall[label], f1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from ..model.results import ArticleScore, InputFailure
+from ..model.spreadsheet import guarded
 from .rows import columns, flat_rows
 
 if TYPE_CHECKING:
@@ -54,15 +55,6 @@ class JsonLinesWriter:
 
     def close(self) -> None:
         """Nothing is held back."""
-
-
-# Some spreadsheets take the full-width signs for the plain ones.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
-
-def guarded(value: Any) -> Any:
-    """A cell that a spreadsheet will not run as a formula: text that starts like one gets an apostrophe in front (OWASP)."""
-    return "'" + value if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
 class CsvWriter:

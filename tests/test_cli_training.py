@@ -105,6 +105,8 @@ def test_mistakes_of_users_are_one_line(labels: Path, small_model: Path, tmp_pat
     assert "cannot be read" in one_line_error(run("evaluate", "nowhere.csv", "--model", small_model, cwd=tmp_path))
     assert "--finetune" in one_line_error(run("train", labels, "-o", "out", "--base", "x", cwd=tmp_path))
     assert "cannot be written" in one_line_error(run("train", labels, "-o", "bad.csv/out", "--model", small_model, cwd=tmp_path))
+    assert "File exists" in one_line_error(run("train", labels, "-o", "out", "--model", small_model, "--report", "bad.csv", cwd=tmp_path))
+    assert "one folder" in one_line_error(run("evaluate", SEEDS, labels, "--starter", "--model", small_model, cwd=tmp_path))
     assert "fewer than two" in one_line_error(run("train", labels, "-o", "out", "--labels", "a", cwd=tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
 

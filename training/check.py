@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from ..model.spreadsheet import guarded
 from .labels import LabelledRow
 from .split import Ints, near_duplicates
 
@@ -94,5 +95,5 @@ def write_findings(findings: Sequence[Finding], stream: BinaryIO) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", write_through=True)
     writer = csv.writer(text)
     writer.writerow([field.name for field in fields(Finding)])
-    writer.writerows(["" if value is None else value for value in astuple(finding)] for finding in findings)
+    writer.writerows(["" if value is None else guarded(value) for value in astuple(finding)] for finding in findings)
     text.detach()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..model.spreadsheet import guarded
 from .suggest import Suggestion
 
 _PLACE = ("id", "document", "position", "start", "end", "before", "after", "headline")
@@ -29,7 +30,7 @@ def write_csv(suggestions: Sequence[Suggestion], labels: Sequence[str], model: s
     writer.writerow(COLUMNS)
     for one in suggestions:
         row: dict[str, Any] = {"text": one.text, "label": "", "predicted": one.predicted, "uncertainty": one.uncertainty, **_place(one)}
-        writer.writerow([row[name] for name in COLUMNS])
+        writer.writerow([guarded(row[name]) for name in COLUMNS])
     text.detach()
 
 

@@ -55,8 +55,15 @@ def command_of(job: Job) -> str:
     return " ".join([*words, "--seed", str(job.seed)])
 
 
+def prepare(job: Job) -> None:
+    """:class:`BundleError` or :class:`OSError` where the model or the report could not be written, before anything is spent on training."""
+    refuse_existing(job.output, overwrite=job.overwrite)
+    if job.report is not None:
+        job.report.mkdir(parents=True, exist_ok=True)
+
+
 def refuse_existing(output: Path, *, overwrite: bool) -> None:
-    """:class:`BundleError` where the model folder is there or cannot be, before anything is spent on training."""
+    """:class:`BundleError` where the model folder is there or cannot be."""
     if output.exists() and not overwrite:
         raise BundleError(f"{output} exists; choose another folder, or add --overwrite to replace it.")
     parent = next(folder for folder in output.absolute().parents if folder.exists())
@@ -84,7 +91,7 @@ def train_heads(job: Job, *, watch: Callable[[int, int], None] = lambda done, to
     from .retrain import Choices, retrain, workload
     from .starter import load_starter, shipped_seeds
 
-    refuse_existing(job.output, overwrite=job.overwrite)
+    prepare(job)
     bundle = load(job.model)
     rows, dev = read_job(job, job.labels or bundle.heads.stance.labels)
     starter = load_starter(job.seeds or shipped_seeds(), seed=job.seed)
@@ -110,7 +117,6 @@ def write_report(folder: Path, found: Retrained) -> None:
     from .check import write_findings
     from .evaluate import as_json
 
-    folder.mkdir(parents=True, exist_ok=True)
     with atomic_output(folder / "findings.csv", overwrite=True) as stream:
         write_findings(found.findings, stream)
     with atomic_output(folder / "evaluation.json", overwrite=True) as stream:

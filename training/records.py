@@ -14,6 +14,7 @@ from typing import Any
 from ..model.compression import expanded, inner_name
 from ..model.encoding import decode
 from ..model.errors import InputError, MissingExtraError, NewsgaugeError
+from ..model.spreadsheet import unguarded
 
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".json")
 
@@ -167,7 +168,7 @@ def _csv(path: str, text: str, delimiter: str | None) -> list[Record]:
                 continue
             if len(cells) > len(names):
                 raise RecordError(f"{where}: {len(cells)} cells under {len(names)} columns; put quotation marks around text with commas.")
-            records.append(Record(where, dict(zip(names, cells, strict=False))))
+            records.append(Record(where, dict(zip(names, map(unguarded, cells), strict=False))))
     except csv.Error as error:
         raise RecordError(f"{path}, line {reader.line_num}: not a valid table ({error}); is a quotation mark left open?") from None
     return records
@@ -179,7 +180,7 @@ def _parquet(path: str, data: bytes) -> list[Record]:
 
     try:
         rows = parquet.read_table(io.BytesIO(data)).to_pylist()
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pyarrow.ArrowException, OSError, LookupError, ValueError, OverflowError) as error:
         raise RecordError(f"{path}: not a readable Parquet table ({' '.join(str(error).split())[:200]}).") from None
     return [Record(f"{path}, row {number}", row) for number, row in enumerate(rows, 1)]
 

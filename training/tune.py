@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..model.bundle import MANIFEST, Bundle, load, save, shipped_models
-from ..model.errors import NewsgaugeError
+from ..model.bundle import Bundle, find, load, save
+from ..model.errors import BundleError, NewsgaugeError
 from ..model.windows import WindowShape
 from .card import without_nan
 from .check import contradictions, leaks
 from .corpora import Corpora, load_corpora
 from .evaluate import compared, embed_rows, judge
-from .job import HEADS_LIBRARIES, Job, command_of, need, read_job, refuse_existing, write_report
+from .job import HEADS_LIBRARIES, Job, command_of, need, prepare, read_job, write_report
 from .labels import LabelledRow, as_row, grouped
 from .packing import comparison_lines
 from .retrain import Choices, Retrained, check_rows, macro_f1_elsewhere, scheme
@@ -49,7 +50,7 @@ def train_encoder(job: Job, tuning: Tuning, *, quiet: bool = False) -> Retrained
     need("train", LIBRARIES)
     from . import recipe
 
-    refuse_existing(job.output, overwrite=job.overwrite)
+    prepare(job)
     bundle = load(job.model)
     choices = Choices(job.labels, job.only_mine, job.seed)
     labels = scheme(bundle, choices)
@@ -125,9 +126,8 @@ def _without_stance(document: LabelledDocument) -> LabelledDocument:
 
 def _base(base: str) -> str:
     """The folder of a model by its name, else *base* as it is; :class:`NewsgaugeError` where it cannot be exported later."""
-    for folder in (Path(base), shipped_models() / base):
-        if (folder / MANIFEST).is_file():
-            return str(folder)
+    with suppress(BundleError):
+        return str(find(base))
     from transformers import AutoConfig
 
     from .export import refuse_unknown

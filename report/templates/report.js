@@ -168,7 +168,7 @@
   };
 
   // A spreadsheet runs text that starts so as a formula; an apostrophe in front keeps it text (OWASP).
-  const guarded = (value) => (typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value);
+  const guarded = (value) => (typeof value === "string" && /^[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : value);
   const field = (value) => {
     const text = value === null || value === undefined ? "" : String(guarded(value));
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

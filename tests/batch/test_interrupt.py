@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,6 +56,8 @@ def test_the_account_of_a_run_has_what_there_is_to_say() -> None:
         "garbled retellings of another article 9",
         "failed inputs 3",
     ]
+    totals = replace(totals, stance={"[/b]": 5, "quote [direct]": 6})
+    assert {"[/b] 5", "quote [direct] 6"} <= set(shown(Report(1, 1, 0, 0, False, totals)))
     assert shown(SimpleNamespace(scored=1, known=2, gone=3, totals=None)) == [
         "scored in this run 1",
         "done before 2",

@@ -84,6 +84,47 @@ def test_results_of_what_is_gone_stay_until_they_are_pruned(folder: Path, tmp_pa
     assert union(tmp_path / "out") == union(tmp_path / "fresh")
 
 
+def test_what_is_passed_over_this_time_is_not_pruned(folder: Path, tmp_path: Path, go: Go) -> None:
+    go()
+    report, _ = go(prune=True, selection=Selection(exclude=["a"]))
+    assert report.gone == 0 and len(sources(tmp_path / "out")) == 20
+    (folder / "a" / "n03.txt").unlink()
+    report, scored = go(selection=Selection(exclude=["a"]))
+    assert report.gone == 1 and scored == []
+
+
+def test_what_is_read_as_something_else_is_scored_again(folder: Path, go: Go) -> None:
+    go()
+    _, scored = go(selection=Selection(format="html"))
+    assert scored == sorted(map(str, folder.rglob("*.txt")))
+    assert go(selection=Selection(format="html"))[1] == []
+
+
+def test_a_row_under_another_name_is_scored_again(folder: Path, tmp_path: Path, go: Go) -> None:
+    rows = [{"id": f"i{number}", "key": f"k{number}", "text": article(number)} for number in range(3)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    go()
+    go(columns=Columns(id="key"))
+    assert [source.partition("#")[2] for source in sources(tmp_path / "out") if "#" in source] == ["k0", "k1", "k2"]
+
+
+@pytest.mark.parametrize("inside", ["articles", "shards", "articles/2024"])
+def test_articles_that_lie_where_the_results_go_are_refused(tmp_path: Path, inside: str) -> None:
+    articles = tmp_path / "data" / inside
+    articles.mkdir(parents=True)
+    kept = articles / f"{7:016x}.jsonl"
+    kept.write_text(json.dumps({"text": article(1)}) + "\n")
+    with pytest.raises(NewsgaugeError, match="lies where the results go"):
+        run(Plan(str(articles), tmp_path / "data"), batch_fakes.SCORING, InProcess(batch_fakes.SCORING))
+    assert kept.exists()
+
+
+def test_a_run_with_nothing_to_do_can_be_stopped_too(tmp_path: Path, go: Go) -> None:
+    go()
+    report, _ = go(stop=lambda: True)
+    assert report.interrupted and report.known == 0
+
+
 @pytest.mark.parametrize("format", ["parquet", "jsonl"])
 def test_both_formats_drop_a_changed_article_and_keep_its_neighbours(folder: Path, tmp_path: Path, go: Go, format: str) -> None:
     go(format=format)

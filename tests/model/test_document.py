@@ -159,6 +159,12 @@ def test_one_damaged_byte_does_not_change_the_encoding() -> None:
     assert document.encoding == "utf-8" and "\ufffd end" in document.text and "été" in document.text
 
 
+@pytest.mark.parametrize("codec", ["undefined", "hex", "base64", "zlib", "rot13"])
+def test_a_codec_that_gives_no_text_is_no_charset(codec: str) -> None:
+    page = f'<html><head><meta charset="{codec}"></head><body><p>Café. {STORY}</p></body></html>'.encode("latin-1")
+    assert "Café" in Document.from_bytes(page, format="html").text
+
+
 def test_meta_charset_decides_for_html_only() -> None:
     page = f'<html><head><meta charset="iso-8859-2"></head><body><p>Łódź został zamknięty. {STORY}</p></body></html>'
     document = Document.from_bytes(page.encode("iso-8859-2"), format="html")

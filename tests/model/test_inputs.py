@@ -212,6 +212,21 @@ def test_parquet_rows(tmp_path: Path) -> None:
     assert isinstance(item, InputFailure) and item.kind == "column" and "'other'" in item.message
 
 
+def test_a_parquet_table_with_two_columns_of_a_name_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pyarrow.Table.from_arrays([pyarrow.array([STORY])] * 2, names=["text", "text"]), path)
+    item = one(path)
+    assert isinstance(item, InputFailure) and item.kind == "table" and "2 times" in item.message
+
+
+def test_a_time_that_python_cannot_hold_names_no_article(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    when = pyarrow.array([2**62], pyarrow.timestamp("us"))
+    parquet.write_table(pyarrow.table({"when": when, "text": [STORY]}), path)
+    item = one(path, id_column="when")
+    assert isinstance(item, InputFailure) and item.kind == "table"
+
+
 def test_parquet_text_of_another_type(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     parquet.write_table(pyarrow.table({"text": [1.5]}), path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,12 +105,14 @@ def test_what_goes_out_comes_back(name: str, tmp_path: Path) -> None:
     tricky = Suggestion(
         "n:1-2", 'He said, "no; never" — twice.', "n, 1", 4, 1, 30, "Asked.", "Ünd then?", "A, b", "denial", {"denial": 1.0}, 0.1
     )
-    suggestions = [tricky, *candidates(article("a", sure=0.8))]
+    formula = replace(tricky, id="n:3-4", text="=SUM(A1) was all he wrote.", headline="+1 for whom?", document="@n", position=31)
+    suggestions = [tricky, formula, *candidates(article("a", sure=0.8))]
     stream = io.BytesIO()
     WRITERS[name](suggestions, LABELS, "m@1", stream)
     path = tmp_path / f"file.{ {'csv': 'csv', 'label-studio': 'json'}.get(name, 'jsonl') }"
     path.write_bytes(stream.getvalue())
-    with pytest.raises(Exception, match="none of the 13 rows has a label"):
+    assert name != "csv" or ("'=SUM" in path.read_text() and ",=" not in path.read_text())
+    with pytest.raises(Exception, match="none of the 14 rows has a label"):
         read_labels([str(path)])
     path.write_bytes(as_a_person_would_label(name, stream.getvalue()))
     rows = read_labels([str(path)])
