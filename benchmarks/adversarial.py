@@ -20,7 +20,7 @@ from newsgauge.model.errors import InputError
 from newsgauge.model.results import SentenceScore
 from newsgauge.model.scorer import Scorer
 from newsgauge.training.card import table
-from newsgauge.training.rows import read_json_lines
+from newsgauge.training.rows import STANCE_LABELS, read_json_lines
 
 Change = Callable[[str, random.Random], str]
 
@@ -160,7 +160,7 @@ def measure(scorer: Scorer, rows: Sequence[Mapping[str, Any]], seed: int, names:
             if others == texts:
                 continue
             for row, text, other, before, after in zip(members, texts, others, plain, scored(scorer, headline, others), strict=True):
-                if text != other and before is not None:
+                if text != other and before is not None and row["label"] in STANCE_LABELS:
                     compare(tallies[name], row["label"], before, after)
     return tallies
 

@@ -6,7 +6,9 @@ import argparse
 import logging
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
+from newsgauge.model.bundle import MANIFEST
 from newsgauge.model.windows import WindowShape
 from newsgauge.training import recipe
 from newsgauge.training.bases import tokenizer_file
@@ -27,9 +29,11 @@ def parser(name: str, about: str | None) -> argparse.ArgumentParser:
 
 
 def begin(chosen: Namespace) -> None:
-    """Refuse a run without corpora; show progress."""
+    """Refuse a run without corpora, and one from a model that was trained on them; show progress."""
     if chosen.corpora is None:
         raise SystemExit("What is left out comes from the corpora; name their folder with --corpora.")
+    if (Path(chosen.base) / MANIFEST).is_file():
+        raise SystemExit(f"{chosen.base} is a model that was trained already, perhaps on what is left out; name a base encoder.")
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("newsgauge").setLevel(logging.INFO)
 

@@ -1,8 +1,8 @@
 """Labels on outlets never trained on: cross-validation over outlets, the encoder trained anew for every fold.
 
-``python benchmarks/outlets.py --base BASE --corpora CORPORA --run RUN`` deals the outlets of ``stance/`` (train and dev) out to folds of
-about equal size, trains on the training articles of all folds but one, and measures the float network on all articles of that one and,
-for comparison, on the dev articles of the outlets that it was trained on. A rerun resumes.
+``python benchmarks/outlets.py --base BASE --corpora CORPORA --run RUN`` deals the outlets out to folds of about as many dev rows each,
+trains on the training articles of all folds but one, and measures the float network on the dev articles of that one and, for comparison,
+on those of the outlets that it was trained on. A rerun resumes.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def main() -> None:
     # A teacher that was trained on all outlets would tell of those held out.
     corpora = load_corpora(chosen.seeds, chosen.corpora)
     lines, values = [], []
-    for number, outlets in enumerate(deal(corpora.stance + corpora.stance_dev, chosen.folds)):
+    for number, outlets in enumerate(deal(corpora.stance_dev, chosen.folds)):
         kept = [document for document in corpora.stance if document.source not in outlets]
         known = [document for document in corpora.stance_dev if document.source not in outlets]
-        apart = [document for document in corpora.stance + corpora.stance_dev if document.source in outlets]
+        apart = [document for document in corpora.stance_dev if document.source in outlets]
         network = trained(chosen, f"fold-{number}", Corpora(stance=kept, stance_dev=known, seeds=corpora.seeds))
         away, home = (figures(chosen, network, documents) for documents in (apart, known))
         values.append([*(away[name] for name in FIGURES), home["macro_f1"]])

@@ -154,19 +154,23 @@ def report(found: dict[str, Any]) -> str:
         whole = sum(sum(one["found"].values()) for one in measured)
         shares = [[stage, f"{sum(one['found'][stage] for one in measured) / whole:.1%}"] for stage in measured[0]["found"]]
         parts.append(f"Where the CPU-time of {name} goes:\n\n" + table(["stage", "share"], shares))
-    peak = {shape: median(one["found"][shape] for one in found["products"]) for shape in found["products"][0]["found"]}
-    parts.append(
-        "The limit, int8 products in onnxruntime, 10⁹ operations per CPU-second:\n\n"
-        + table(list(peak), [[f"{x:,.0f}" for x in peak.values()]])
-    )
-    for name, measured in found["encoders"].items():
-        rate = median(one["found"]["rate"] for one in measured)
-        parts.append(f"The whole encoder of {name} reaches {rate:,.0f} with its products: {rate / max(peak.values()):.0%} of the largest.")
+    parts += limit(found["products"], found["encoders"]) if found["products"] else []
     starts = [[name, spread(one["seconds"], 2), spread(one["cpu"], 2), f"{max(one['peak']):.0f}"] for name, one in found["cold"].items()]
     parts.append("From start to end, one article:\n\n" + table(["command", "seconds", "CPU-seconds", "peak memory, MB"], starts))
     sizes = [[name, "–" if size is None else f"{size:,.0f}"] for name, size in found["installed"].items()]
     parts.append("Installed, with all that is needed, MB:\n\n" + table(["what", "MB"], sizes))
     return "\n\n".join(parts) + "\n"
+
+
+def limit(products: list[dict[str, Any]], encoders: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """What int8 products reach alone, and how much of that the encoders do."""
+    peak = {shape: median(one["found"][shape] for one in products) for shape in products[0]["found"]}
+    head = "The limit, int8 products in onnxruntime, 10⁹ operations per CPU-second:\n\n"
+    parts = [head + table(list(peak), [[f"{x:,.0f}" for x in peak.values()]])]
+    for name, measured in encoders.items():
+        rate = median(one["found"]["rate"] for one in measured)
+        parts.append(f"The whole encoder of {name} reaches {rate:,.0f} with its products: {rate / max(peak.values()):.0%} of the largest.")
+    return parts
 
 
 def plot(found: dict[str, Any], path: Path) -> None:
@@ -254,10 +258,10 @@ def main() -> None:
         "sentences": sum(map(len, articles)),
         "rounds": chosen.rounds,
         "methods": {name: measured[name] for name in methods if name in measured},
-        "missing": {name: reason for name, reason in missing.items() if name in methods},
+        "missing": {name: reason for name, reason in missing.items() if name in methods or name == "int8 products"},
         "stages": {name: measured[f"stages of {name}"] for name in names},
         "encoders": {name: measured[f"encoder of {name}"] for name in encoders if f"encoder of {name}" in measured},
-        "products": measured["int8 products"],
+        "products": measured.get("int8 products", []),
         "cold": {name: cold(command, chosen.rounds) for name, command in commands.items()},
         "installed": {
             "what newsgauge needs to score": installed(*needed(metadata.distribution("newsgauge"))),

@@ -36,23 +36,24 @@ def test_methods_are_measured_and_one_that_cannot_run_is_told(speed: ModuleType,
 
 def test_the_table_has_medians_with_ranges_and_what_was_left_out(speed: ModuleType) -> None:
     rounds = [{"seconds": seconds, "peak": 100.0, "found": None} for seconds in (1.0, 2.0, 4.0)]
-    text = speed.report(
-        {
-            "machine": "a machine",
-            "sentences": 200,
-            "rounds": 3,
-            "methods": {"newsgauge fast": rounds},
-            "missing": {"spaCy textcat": "No module named 'spacy'"},
-            "stages": {"fast": [{"found": {"encode": 3.0, "heads": 1.0}}]},
-            "encoders": {"fast": [{"found": {"rate": 300.0}}]},
-            "products": [{"found": {"384x384": 900.0, "384x1536": 1000.0}}],
-            "cold": {"newsgauge --help": {"seconds": [0.1], "cpu": [0.1], "peak": [40.0]}},
-            "installed": {"sentence-transformers": None},
-        }
-    )
+    found = {
+        "machine": "a machine",
+        "sentences": 200,
+        "rounds": 3,
+        "methods": {"newsgauge fast": rounds},
+        "missing": {"spaCy textcat": "No module named 'spacy'"},
+        "stages": {"fast": [{"found": {"encode": 3.0, "heads": 1.0}}]},
+        "encoders": {"fast": [{"found": {"rate": 300.0}}]},
+        "products": [{"found": {"384x384": 900.0, "384x1536": 1000.0}}],
+        "cold": {"newsgauge --help": {"seconds": [0.1], "cpu": [0.1], "peak": [40.0]}},
+        "installed": {"sentence-transformers": None},
+    }
+    text = speed.report(found)
     assert "| newsgauge fast | 100 (50–200) | 10.00 (5.00–20.00) | 100 |" in text
     assert "Left out: spaCy textcat (No module named 'spacy')." in text
     assert "| encode | 75.0% |" in text and "30% of the largest" in text
+    text = speed.report({**found, "products": [], "missing": {"int8 products": "No module named 'onnx'"}})
+    assert "Left out: int8 products (No module named 'onnx')." in text and "of the largest" not in text
 
 
 def test_what_is_installed_counts_all_that_is_needed(speed: ModuleType) -> None:

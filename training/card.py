@@ -57,7 +57,7 @@ guide (`docs/annotation.md`).
 
 - Encoder: {encoder["base"]}, width {encoder["width"]}, {encoder["kind"]} int8, windows of {encoder["window"]["tokens"]} word pieces
 - Made with: `{command}`
-- Training data: {", ".join(f"{value:,} {key}" for key, value in training["rows"].items() if not key.endswith("_dev"))} rows; {training["epochs"]} epochs, learning rate {training["learning_rate"]}, seed {training["seed"]}
+- Training data: {", ".join(f"{value:,} {key}" for key, value in training["rows"].items() if not key.endswith("_dev"))} rows (of the last two an epoch draws a part); {training["epochs"]} epochs, learning rate {training["learning_rate"]}, seed {training["seed"]}
 
 ## Quality
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..model.windows import WindowShape
 from .annotations import ANNOTATIONS, REREADINGS, read_annotations, reread, stretches
@@ -35,6 +37,11 @@ def held_out(name: str, share: float, salt: str = "dev") -> bool:
     """Whether the document *name* belongs to the *share* kept for dev: a property of its name alone."""
     digest = hashlib.sha256(f"{salt}:{name}".encode()).digest()
     return int.from_bytes(digest[:4], "big") < share * 2**32
+
+
+def is_train(row: Mapping[str, Any]) -> bool:
+    """Whether a quality row may be trained on: files of one kind of row hold both splits, and rows without one belong to training."""
+    return row.get("split") != "dev"
 
 
 @dataclass(frozen=True)
@@ -86,9 +93,11 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
         stance = stance_documents(corpora / "stance/train.jsonl")
         stance_dev = stance_documents(corpora / "stance/dev.jsonl")
         quality = quality_documents(corpora / "quality/train.jsonl", wanted=lambda row: not system_held_out(row))
-        quality += round_trip_documents(corpora / "quality/apertium_roundtrip.jsonl")
+        quality += round_trip_documents(corpora / "quality/apertium_roundtrip.jsonl", wanted=is_train)
         sources = [corpora / "quality/train.jsonl", corpora / "quality/machine_output_unrated.jsonl.gz"]
-        translated = [found.document for found in translated_documents(sources, wanted=lambda row: not system_held_out(row))]
+        translated = [
+            found.document for found in translated_documents(sources, wanted=lambda row: is_train(row) and not system_held_out(row))
+        ]
         quality_dev = quality_documents(corpora / "quality/dev.jsonl")
         twins += twin_documents([corpora / "quality/real_twins.jsonl"])
         opinions = read_opinions(soft) if soft is not None else {}
@@ -121,7 +130,7 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
 
 
 def epoch_windows(
-    corpora: Corpora, table: PieceTable, shape: WindowShape, *, epoch: int, seed: int, most_clean: int = 300, excerpts: int = 60
+    corpora: Corpora, table: PieceTable, shape: WindowShape, *, epoch: int, seed: int, most_clean: int = 1500, excerpts: int = 250
 ) -> list[TrainingWindow]:
     """The windows of one epoch: every stance document, starter article, twin and round trip once, spliced articles, excerpts of
     *excerpts* documents of each kind of translator (weak, human, strong) and as many inside labelled articles, documents that are no

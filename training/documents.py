@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from .rows import LabelledDocument, Row, quality_row, read_json_lines
 # Systems whose output a reader would call garbled; the neural systems of the zh-en evaluations are fluent.
 WEAK_SYSTEMS = ("helsinki", "wmt22-ALMAnaCH", "wmt21-Online-G", "wmt21-Online-Y")
 HUMAN_SYSTEMS = ("human", "ref", "native")
-# Kept from the encoder altogether: what is measured on them is measured on systems and source languages never trained on.
+# Kept from the encoder altogether: what is measured on them is measured on systems never trained on.
 HELD_OUT_SYSTEMS = frozenset({("wmt21-Online-Y", "ja-en"), ("wmt22-ALMAnaCH-Inria", "uk-en"), ("wmt22-ALMAnaCH-Inria", "cs-en")})
 # Human translations read a little like machine ones and are rare among articles that people score.
 HUMAN_WEIGHT = 0.3
@@ -85,9 +85,9 @@ def is_weak(system: str) -> bool:
     return system.startswith(WEAK_SYSTEMS)
 
 
-def native_documents(path: Path, count: int, seed: int, *, longest: int = 40) -> list[JudgedDocument]:
-    """A sample of whole news articles from a file of unlabelled ones."""
-    articles = [row for row in read_json_lines(path) if len(row["sentences"]) >= 4]
+def native_documents(path: Path, count: int, seed: int, *, known: Set[str] = frozenset(), longest: int = 40) -> list[JudgedDocument]:
+    """A sample of whole news articles from a file of unlabelled ones, none of them named among *known*."""
+    articles = [row for row in read_json_lines(path) if len(row["sentences"]) >= 4 and row["document"] not in known]
     chosen = random.Random(seed).sample(articles, min(count, len(articles)))
     return [
         JudgedDocument(

@@ -29,6 +29,8 @@ from .rows import LabelledDocument, Row
 FALSE_FLAGS_ON_NEWS = 0.01
 FALSE_VERDICTS = 0.02
 NATIVE_DOCUMENTS = 250
+# Rows of one corpus and domain that a sentence head is fitted on: of either kind so many, or the other up to twice as many.
+MOST_CLEAN = 1500
 SPLICES = 100
 SHORTEST_JUDGED = 10
 # Few documents that are no news stand for much of what people will score.
@@ -87,7 +89,7 @@ def fit_sentences(
     :func:`~.assemble.assemble`.
     """
     rng = random.Random(seed)
-    rated = [balanced(document, rng, most_clean=200) for document in corpora.quality]
+    rated = [balanced(document, rng, most_clean=MOST_CLEAN) for document in corpora.quality]
     parts = [news, embed(encoder, rated), embed(encoder, corpora.unusual + corpora.plain)]
     rows, vectors = _joined(parts)
     dev = embed(encoder, corpora.quality_dev)
@@ -115,19 +117,20 @@ def fit_sentences(
     clean = probabilities(*_joined([news_dev]))
     starters = probabilities(originals.rows, originals.vectors)
     threshold = threshold_at_false_flags(np.concatenate([clean, starters]), FALSE_FLAGS_ON_NEWS)
-    said = probabilities(dev.rows, dev.vectors)
+    rated = np.array([row.garbled is not None for row in dev.rows], dtype=bool)
+    said, said_truth = probabilities(dev.rows, dev.vectors)[rated], _garbled([row for row in dev.rows if row.garbled is not None])
     by_corpus = {}
     for index, document in enumerate(corpora.quality_dev):
-        inside = dev.document == index
-        truth = _garbled([row for row, kept in zip(dev.rows, inside, strict=True) if kept])
+        inside = dev.document[rated] == index
+        truth = said_truth[inside]
         if truth.any() and not truth.all():
             by_corpus[document.name] = [auroc(said[inside], truth), len(truth)]
     quality = {
-        "auroc": auroc(said, _garbled(dev.rows)) if len(dev.rows) else float("nan"),
+        "auroc": auroc(said, said_truth) if len(said) else float("nan"),
         "auroc_by_corpus": by_corpus,
         "false_flags_on_news": float((clean >= threshold).mean()),
         "false_flags_on_starters": float((starters >= threshold).mean()) if len(starters) else float("nan"),
-        "recall_dev": _recall(said, _garbled(dev.rows), threshold),
+        "recall_dev": _recall(said, said_truth, threshold),
         "piece_f1": piece_f1,
     }
     for kind, part in wrecks.items():
@@ -167,10 +170,12 @@ def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDo
         [folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"], wanted=system_held_out
     )
     human = [found for found in translated_documents([folder / "quality/dev.jsonl"]) if not found.machine]
+    trained_on = {document.name for document in corpora.stance + corpora.soft}
     twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev + corpora.round_trips_dev]
     starters = [JudgedDocument(document, False, "starter", 1.0) for document in corpora.seeds_dev]
     plain = [JudgedDocument(document, False, "plain", PLAIN_WEIGHT) for document in corpora.plain_dev]
-    return machine + human + twins + starters + plain + native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed)
+    native = native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed, known=trained_on)
+    return machine + human + twins + starters + plain + native
 
 
 def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder: Path, *, seed: int) -> tuple[GarbleHead, dict[str, Any]]:

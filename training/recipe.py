@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -82,11 +83,10 @@ def main() -> None:
         package(options, corpora, network)
 
 
-def fine_tuned(options: argparse.Namespace, corpora: Corpora, *, labels: Sequence[str] = STANCE_LABELS, data: str = "") -> Network:
+def fine_tuned(options: argparse.Namespace, corpora: Corpora, *, labels: Sequence[str] = STANCE_LABELS) -> Network:
     """The base encoder under its heads, trained on the mixture; figures after each epoch go to ``epochs.jsonl`` in the run's folder.
 
-    *labels*: those of the stance head. *data*: a digest of the rows, where their numbers do not tell them apart; a checkpoint of
-    another one is ignored.
+    *labels*: those of the stance head. A checkpoint of other data is ignored.
     """
     import torch
 
@@ -136,7 +136,7 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora, *, labels: Sequenc
         training_shape,
         schedule,
         options.run,
-        identity=f"{options.base} {layers} {options.frozen} {training_shape} {rows_of(corpora)}{data}",
+        identity=f"{options.base} {layers} {options.frozen} {training_shape} {digest_of(corpora, labels)}",
         after_epoch=report,
     )
     return network
@@ -242,6 +242,16 @@ def with_verdict(assembled: Assembled, old: GarbleHead) -> Assembled:
     """*assembled* with the passage chain and the verdict of *old*: they read calibrated logits of sentences, not the encoder."""
     kept = replace(assembled.heads.garble, chain=old.chain, verdict=old.verdict, verdict_threshold=old.verdict_threshold)
     return replace(assembled, heads=replace(assembled.heads, garble=kept))
+
+
+def digest_of(corpora: Corpora, labels: Sequence[str]) -> str:
+    """What tells one training set from another: every text and all that is known of it."""
+    digest = hashlib.sha256(repr(tuple(labels)).encode())
+    for name, documents in vars(corpora).items():
+        for document in documents:
+            unnamed = replace(document, rows=tuple(replace(row, origin="") for row in document.rows))
+            digest.update(repr((name, unnamed)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]
 
 
 def rows_of(corpora: Corpora) -> dict[str, int]:

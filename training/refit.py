@@ -71,7 +71,8 @@ def refit_stance(old: StanceHead, labels: Sequence[str], new: Examples, plan: Pl
 
     (correction, pull), tested, logits = _held_out(fit, lambda found, rows: found[0].logits(rows.vectors) + rows.offsets, new, plan)
     if pull is None:
-        return Refitted(old, None, tested, softmax(logits.astype(np.float32)).astype(np.float64))
+        # Some of the fits without the rows held out may have moved the head; what is kept did not.
+        return Refitted(old, None, tested, softmax(new.offsets[tested].astype(np.float32)).astype(np.float64))
     temperature, threshold = 1.0, old.confident_from
     targets = new.targets[tested]
     if len(tested) >= CALIBRATION_ROWS:
@@ -148,6 +149,8 @@ def refit_quality(old: GarbleHead, new: Examples, plan: Plan, *, guard: Examples
         return Adapted(levelled(found.head), found.pull)
 
     final, tested, logits = _held_out(fit, lambda found, rows: logits_of(found.head, rows), new, plan)
+    if final.pull is None:
+        logits = logits_of(old.sentence, new[tested])
     garbled = sigmoid(logits[:, 0].astype(np.float32)).astype(np.float64)
     both = np.stack([1 - garbled, garbled], axis=1)
     if final.pull is None:

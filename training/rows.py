@@ -190,10 +190,10 @@ def quality_documents(path: Path, *, wanted: Callable[[dict[str, Any]], bool] = 
     ]
 
 
-def round_trip_documents(path: Path) -> list[LabelledDocument]:
-    """Rule-based round trips, each followed by the sentence that it was made of."""
+def round_trip_documents(path: Path, *, wanted: Callable[[dict[str, Any]], bool] = lambda row: True) -> list[LabelledDocument]:
+    """Rule-based round trips that are *wanted*, each followed by the sentence that it was made of."""
     rows = []
-    for row in read_json_lines(path):
+    for row in filter(wanted, read_json_lines(path)):
         original = row["score_raw"]["original"]
         rows.append(Row(row["text"], garbled=1.0, garbled_weight=0.8, origin=row["id"]))
         rows.append(Row(original, garbled=0.0, garbled_weight=0.8, spans=(), origin=row["id"] + ":original"))

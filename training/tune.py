@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,7 +19,7 @@ from .check import contradictions, leaks
 from .corpora import Corpora, load_corpora
 from .evaluate import compared, embed_rows, judge
 from .job import HEADS_LIBRARIES, Job, command_of, need, prepare, read_job, write_report
-from .labels import LabelledRow, as_row, grouped
+from .labels import LabelledRow, grouped
 from .packing import comparison_lines
 from .retrain import Choices, Retrained, check_rows, macro_f1_elsewhere, scheme
 from .rows import STANCE_LABELS, LabelledDocument
@@ -57,8 +56,11 @@ def train_encoder(job: Job, tuning: Tuning, *, quiet: bool = False) -> Retrained
     rows, dev = read_job(job, labels)
     check_rows(rows, labels, choices)
     train, measured = (rows, dev) if dev else held_out(rows, seed=job.seed)
+    # Heads, temperature and thresholds are chosen on rows that neither train the network nor measure it.
+    fit, chosen_on = held_out(train, seed=job.seed)
     base = _base(tuning.base)
-    corpora = mixture(train, measured, job.seeds or shipped_seeds(), labels, only_mine=job.only_mine)
+    corpora = mixture(fit, chosen_on, job.seeds or shipped_seeds(), labels, only_mine=job.only_mine)
+    refuse_missing(corpora, labels)
     run = tuning.run or job.output.with_name(f"{job.output.name}.run")
     window = bundle.manifest["encoder"].get("window", asdict(WindowShape()))["tokens"]
     settings = {
@@ -77,13 +79,13 @@ def train_encoder(job: Job, tuning: Tuning, *, quiet: bool = False) -> Retrained
         logging.basicConfig(format="newsgauge: %(message)s")
         logging.getLogger("newsgauge").setLevel(logging.INFO)
     try:
-        network = recipe.fine_tuned(options, corpora, labels=labels, data=_digest(rows, labels))
+        network = recipe.fine_tuned(options, corpora, labels=labels)
         recipe.package(options, corpora, network, old=bundle.heads.garble, command=told)
     except (FloatingPointError, ValueError, OSError) as error:
         raise NewsgaugeError(f"The encoder could not be trained ({' '.join(str(error).split())[:300]}); no model was written.") from error
     tuned = load(run / "model")
     found = _measured(bundle, tuned, rows, measured, train, job, given=bool(dev))
-    _write(job, tuned, run / "model", found, bundle)
+    _write(job, tuned, run / "model", found, bundle, told)
     if job.report is not None:
         write_report(job.report, found)
     return found
@@ -94,6 +96,16 @@ def held_out(rows: Sequence[LabelledRow], *, seed: int) -> tuple[list[LabelledRo
     known = {label: i for i, label in enumerate(sorted({str(row.label) for row in rows}))}
     train, test = folds(np.array([known[str(row.label)] for row in rows], dtype=np.int64), groups(rows), seed=seed)[0]
     return [rows[i] for i in train], [rows[i] for i in test]
+
+
+def refuse_missing(corpora: Corpora, labels: Sequence[str]) -> None:
+    """:class:`NewsgaugeError` where no row to train on has one of the *labels*: a stance head cannot be fitted then."""
+    documents = corpora.stance + corpora.seeds + corpora.twins + corpora.round_trips
+    known = {row.stance for document in documents for row in document.rows}
+    missing = [label for label in labels if label not in known]
+    if missing:
+        told = f"no row that is left to train on is labelled {', '.join(missing)}, with the others held out to choose on and to measure"
+        raise NewsgaugeError(f"--finetune cannot train these labels: {told}; label more documents, or train without --finetune.")
 
 
 def mixture(train: Sequence[LabelledRow], dev: Sequence[LabelledRow], seeds: Path, labels: Sequence[str], *, only_mine: bool) -> Corpora:
@@ -139,12 +151,6 @@ def _base(base: str) -> str:
     return base
 
 
-def _digest(rows: Sequence[LabelledRow], labels: Sequence[str]) -> str:
-    """What tells one set of rows from another, for checkpoints."""
-    told = repr([tuple(labels), *(as_row(replace(row, where="")) for row in rows)])
-    return " " + hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _measured(
     bundle: Bundle,
     tuned: Bundle,
@@ -173,11 +179,11 @@ def _same(one: Bundle, other: Bundle) -> bool:
     return set(one.heads.stance.labels) == set(other.heads.stance.labels)
 
 
-def _write(job: Job, tuned: Bundle, source: Path, found: Retrained, bundle: Bundle) -> None:
+def _write(job: Job, tuned: Bundle, source: Path, found: Retrained, bundle: Bundle, command: str) -> None:
     """The packaged model with what it is beside the old one in its manifest and card, at its place."""
     manifest: dict[str, Any] = dict(tuned.manifest)
     comparisons = [asdict(one) for one in found.evaluation.comparisons]
-    training = {**manifest["training"], "from": bundle.identity, "command": command_of(job)}
+    training = {**manifest["training"], "from": bundle.identity, "command": command}
     quality = {**manifest["quality"], "comparisons": comparisons}
     about = without_nan({"training": training, "quality": quality, "versions": manifest["versions"]})
     own = {"heads.safetensors", "README.md"}

@@ -94,8 +94,10 @@ def corpora(seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     write(folder / "quality/train.jsonl", [row for row in rated if hash_of(row) % 2])
     write(folder / "quality/dev.jsonl", [row for row in rated if not hash_of(row) % 2])
-    write(folder / "quality/apertium_roundtrip.jsonl", rated[:6])
-    write(folder / "quality/machine_output_unrated.jsonl.gz", [])
+    held_back = {**rated[0], "split": "dev"}
+    write(folder / "quality/apertium_roundtrip.jsonl", [*rated[:6], *[held_back] * 3])
+    unrated = [{**held_back, "source_corpus": "wmt", "id": f"wmt:{number}"} for number in range(9)]
+    write(folder / "quality/machine_output_unrated.jsonl.gz", unrated)
     write(folder / "quality/real_twins.jsonl", [])
     return folder
 
@@ -144,7 +146,7 @@ def test_every_outlet_is_held_out_once(
     assert not sources[0] & sources[1] and sources[0] | sources[1] == set(OUTLETS)
     assert all({document.source for document in data.stance_dev} == own for data, own in zip(folds, sources, strict=True))
     lines = [cells(line) for line in capsys.readouterr().out.splitlines()]
-    rows = sum(1 for part in ("train", "dev") for _ in read_json_lines(corpora / f"stance/{part}.jsonl"))
+    rows = sum(1 for _ in read_json_lines(corpora / "stance/dev.jsonl"))
     assert sum(int(line[2]) for line in lines[2:4]) == rows
     figures = [[float(value) for value in line[3:]] for line in lines[2:4]]
     mean, spread = map(float, lines[4][3].split(" ± "))
@@ -154,6 +156,8 @@ def test_every_outlet_is_held_out_once(
 
 def test_a_corpus_that_is_left_out_is_what_is_measured(transfer: ModuleType, few_seeds: Path, corpora: Path) -> None:
     whole = load_corpora(few_seeds, corpora)
+    assert not whole.translated, "all of it is of the dev split"
+    assert [len(document.rows) for document in whole.quality if document.source == "apertium_roundtrip"] == [12]
     fold = transfer.without(whole, corpora, lambda row: row["source_corpus"] == "mlqe_pe_da", 13)
     assert {document.source for document in fold.quality_dev} == {"mlqe_pe_da"}
     assert {document.source for document in fold.quality} == {*GARBLED, "apertium_roundtrip"} - {"mlqe_pe_da"}
@@ -183,9 +187,13 @@ def test_every_language_has_its_line(
     assert float(lines[4][3]) == pytest.approx((float(lines[2][3]) + float(lines[3][3])) / 2, abs=0.002)
 
 
-def test_without_corpora_nothing_can_be_left_out(outlets: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_left_out_is_refused(outlets: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["benchmark", "--base", "b", "--run", "r"])
     with pytest.raises(SystemExit, match="name their folder with --corpora"):
+        outlets.main()
+    (tmp_path / "manifest.json").touch()
+    monkeypatch.setattr("sys.argv", ["benchmark", "--base", str(tmp_path), "--run", "r", "--corpora", "c"])
+    with pytest.raises(SystemExit, match="a model that was trained already"):
         outlets.main()
     monkeypatch.setattr("sys.argv", ["benchmark", "--base", "b", "--run", "r", "--corpora", "c", "--folds", "1"])
     with pytest.raises(SystemExit, match="--folds is 1; cross-validation needs two or more"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from newsgauge.model.document import Document
 from newsgauge.model.results import ArticleScore
 from newsgauge.model.scorer import Scorer
 from newsgauge.training import recipe
-from newsgauge.training.rows import STANCE_LABELS
+from newsgauge.training.corpora import Corpora
+from newsgauge.training.rows import STANCE_LABELS, LabelledDocument, Row
 
 
 def make(base: Path, seeds: Path, run: Path, output: Path, *more: str) -> None:
@@ -138,6 +140,21 @@ def test_overwrite_lets_the_run_begin(seeds: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(recipe, "package", lambda options, corpora, encoder: begun.append("packaged"))
     make(tmp_path / "base", seeds, tmp_path / "run", output, "--overwrite")
     assert begun == ["trained", "packaged"]
+
+
+def test_a_checkpoint_knows_its_data_by_all_that_is_in_it() -> None:
+    document = LabelledDocument("d", (Row("One.", "denial", origin="a"), Row("Two.", None)))
+    known = recipe.digest_of(Corpora(stance=[document]), STANCE_LABELS)
+    assert known == recipe.digest_of(
+        Corpora(stance=[replace(document, rows=(Row("One.", "denial", origin="b"), Row("Two.")))]), STANCE_LABELS
+    )
+    others = [
+        (Corpora(stance=[replace(document, rows=(Row("One.", "evidence"), Row("Two.")))]), STANCE_LABELS),
+        (Corpora(stance_dev=[document]), STANCE_LABELS),
+        (Corpora(stance=[replace(document, before="Zero.")]), STANCE_LABELS),
+        (Corpora(stance=[document]), ("denial", "evidence")),
+    ]
+    assert len({known, *(recipe.digest_of(corpora, labels) for corpora, labels in others)}) == 5
 
 
 def test_what_was_not_measured_becomes_null() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ pytest.importorskip("sklearn")
 from newsgauge.model.bundle import load
 from newsgauge.model.errors import NewsgaugeError
 from newsgauge.training import recipe
+from newsgauge.training.corpora import Corpora
 from newsgauge.training.job import Job
 from newsgauge.training.labels import LabelledRow, read_labels
-from newsgauge.training.rows import STANCE_LABELS
-from newsgauge.training.tune import Tuning, held_out, mixture, train_encoder
+from newsgauge.training.rows import STANCE_LABELS, LabelledDocument, Row
+from newsgauge.training.tune import Tuning, held_out, mixture, refuse_missing, train_encoder
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,13 @@ def test_starter_labels_do_not_count_in_another_scheme(few_seeds: Path, labels: 
     assert {row.stance for one in corpora.stance for row in one.rows} == set("abcde")
     assert [row.text for one in corpora.quality_dev for row in one.rows] == ["Bad are it."]
     assert any(row.stance for one in mixture(train, dev, few_seeds, STANCE_LABELS, only_mine=False).seeds for row in one.rows)
+
+
+def test_a_label_without_a_row_to_train_on_is_refused_before_training() -> None:
+    document = LabelledDocument("d", (Row("One.", "a"), Row("Two.", None)))
+    refuse_missing(Corpora(stance=[document]), ["a"])
+    with pytest.raises(NewsgaugeError, match="no row that is left to train on is labelled b, c"):
+        refuse_missing(Corpora(stance=[document], stance_dev=[replace(document, rows=(Row("No.", "b"),))]), ["a", "b", "c"])
 
 
 def test_a_base_that_cannot_be_exported_is_refused_before_training(labels: Path, small_model: Path, tmp_path: Path) -> None:
