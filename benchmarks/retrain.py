@@ -1,7 +1,7 @@
 """Retraining measured: a simulated newsroom, and a learning curve beside SetFit.
 
 ``python benchmarks/retrain.py --output FOLDER`` writes ``retrain.json``, ``retrain.md`` and ``curve.png``. The newsroom labels records of
-meetings (``seeds/m*.jsonl``), a domain that no shipped model was trained on:
+meetings (``seeds/m*.jsonl``), a domain in which no shipped model was trained to label:
 
 - newsroom: the heads of a model are refitted on 300 rows, whole documents, and measured on the rest of the records and on the starter
   articles that trained no model; the first time by the command itself, from a process that starts to a model folder that is written.

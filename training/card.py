@@ -88,8 +88,8 @@ Article or boilerplate: AUROC {content["auroc"]:.3f} on dev; {content["lost"]:.2
 
 It labels what a sentence does to the record, not whether the sentence is true. A high machine-translation probability is a reason to read, not proof of
 origin: clean human English can be clumsy, and a good translation leaves no trace. Fluent-but-wrong sentences of modern neural translation are often missed one at a time; the article verdict sums them up.
-Only English is scored. Labels of single sentences without their article are less reliable. All of it is for news: minutes, transcripts and other colloquial
-speech are often taken for garbled English (`benchmarks/robustness.py`, its last table), and their labels are right less often (`benchmarks/retrain.py`).
+Only English is scored. Labels of single sentences without their article are less reliable. All of it is for news: of what is no news, labels
+are right less often (`benchmarks/retrain.py`), and more sentences are falsely flagged (`benchmarks/robustness.py`).
 
 ## Licence
 
