@@ -121,11 +121,11 @@ def fit_sentences(
     threshold = threshold_at_false_flags(clean, FALSE_FLAGS_ON_NEWS)
     if len(starters):
         threshold = max(threshold, threshold_at_false_flags(starters, FALSE_FLAGS_ON_STARTERS))
-    rated = np.array([row.garbled is not None for row in dev.rows], dtype=bool)
-    said, said_truth = probabilities(dev.rows, dev.vectors)[rated], _garbled([row for row in dev.rows if row.garbled is not None])
+    known = np.array([row.garbled is not None for row in dev.rows], dtype=bool)
+    said, said_truth = probabilities(dev.rows, dev.vectors)[known], _garbled([row for row in dev.rows if row.garbled is not None])
     by_corpus = {}
     for index, document in enumerate(corpora.quality_dev):
-        inside = dev.document[rated] == index
+        inside = dev.document[known] == index
         truth = said_truth[inside]
         if truth.any() and not truth.all():
             by_corpus[document.name] = [auroc(said[inside], truth), len(truth)]
