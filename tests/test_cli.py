@@ -105,8 +105,8 @@ def test_output_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
 def test_a_report_of_an_article_and_of_its_scores_is_the_same(tmp_path: Path) -> None:
     pytest.importorskip("jinja2", reason="the extra [report] is not installed")
     one, two, three, scores = (tmp_path / name for name in ("one.html", "two.html", "three.html", "scores.jsonl"))
-    assert run("score", GARBLED, "--model", "fast", "-o", one).returncode == 0
-    assert run("score", GARBLED, "--model", "fast", "-o", scores).returncode == 0
+    assert run("score", GARBLED, "-o", one).returncode == 0
+    assert run("score", GARBLED, "-o", scores).returncode == 0
     assert run("report", scores, "-o", two).returncode == 0
     assert one.read_text(encoding="utf-8") == two.read_text(encoding="utf-8")
     assert "Garbled machine translation" in one.read_text(encoding="utf-8")
@@ -114,7 +114,7 @@ def test_a_report_of_an_article_and_of_its_scores_is_the_same(tmp_path: Path) ->
     assert result.returncode == 2 and "--overwrite" in one_line_error(result)
     assert run("report", scores, "-o", two, "--overwrite", "--title", "Quarry").returncode == 0
     assert "<title>Quarry · newsgauge</title>" in two.read_text(encoding="utf-8")
-    result = run("report", "lost.txt", CLEAN, "--model", "fast", "-o", three)
+    result = run("report", "lost.txt", CLEAN, "-o", three)
     assert result.returncode == 1 and "lost.txt" in one_line_error(result)
     assert "lost.txt" in three.read_text(encoding="utf-8") and "harbour-inquiry.txt" in three.read_text(encoding="utf-8")
     result = run("score", GARBLED, "--format", "html")
