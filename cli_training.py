@@ -174,12 +174,12 @@ def evaluate(
         from .training.rows import STANCE_LABELS
         from .training.starter import held_out_rows
 
+        if starter and len(labels) > 1:
+            fail(f"--starter takes one folder of starter articles, and {len(labels)} arguments were given; leave the others out.")
         one = load(model, runtime=runtime)
         other = load(against, runtime=runtime) if against is not None else None
         columns = Columns(text_column, label_column)
         scheme = one.heads.stance.labels
-        if starter and len(labels) > 1:
-            fail(f"--starter takes one folder of starter articles, and {len(labels)} arguments were given; leave the others out.")
         if starter and set(scheme) != set(STANCE_LABELS):
             fail(f"{one.identity} has labels of its own ({', '.join(scheme)}); measure it on rows with these, without --starter.")
         rows = held_out_rows(Path(labels[0])) if starter else read_labels(labels, labels=scheme, columns=columns)

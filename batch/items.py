@@ -16,7 +16,8 @@ from .walk import Selection
 class Input:
     """What a manifest says of one input: which it is (``path`` and ``number``, see :class:`Raw`) and what was in it.
 
-    ``size`` in bytes of UTF-8 for a row of a table; ``sha256`` in hexadecimal. ``error`` is the kind of the failure, if it was one.
+    ``size`` in bytes of UTF-8 for a row of a table; ``sha256``, in hexadecimal, of the content with its format and its source.
+    ``error`` is the kind of the failure, if it was one.
     """
 
     path: str

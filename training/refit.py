@@ -150,11 +150,13 @@ def refit_quality(old: GarbleHead, new: Examples, plan: Plan, *, guard: Examples
 
     final, tested, logits = _held_out(fit, lambda found, rows: logits_of(found.head, rows), new, plan)
     if final.pull is None:
-        logits = logits_of(old.sentence, new[tested])
-    garbled = sigmoid(logits[:, 0].astype(np.float32)).astype(np.float64)
-    both = np.stack([1 - garbled, garbled], axis=1)
-    if final.pull is None:
-        return Refitted(old, None, tested, both)
+        return Refitted(old, None, tested, _both(logits_of(old.sentence, new[tested])))
     before, after = (sigmoid(logits_of(one, clean)[:, 0].astype(np.float32)).astype(np.float64) for one in (old.sentence, final.head))
     threshold = threshold_at_false_flags(after, float((before >= old.threshold).mean()))
-    return Refitted(replace(old, sentence=final.head, threshold=threshold), final.pull, tested, both)
+    return Refitted(replace(old, sentence=final.head, threshold=threshold), final.pull, tested, _both(logits))
+
+
+def _both(logits: Doubles) -> Doubles:
+    """The probabilities of clean and garbled. *Shapes:* (rows, 1) → (rows, 2)."""
+    garbled = sigmoid(logits[:, 0].astype(np.float32)).astype(np.float64)
+    return np.stack([1 - garbled, garbled], axis=1)
