@@ -28,7 +28,7 @@ from .spreadsheet import FORMULA_STARTS
 from .stance import Correction, StanceHead
 from .windows import WindowShape
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 HEADS = "heads.safetensors"
 LARGEST_MANIFEST = 1 << 20

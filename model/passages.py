@@ -15,19 +15,23 @@ Array = npt.NDArray[np.float64]
 class PassageChain:
     """A linear-chain conditional random field with the states clean and garbled (Lafferty et al. 2001).
 
-    The state score of a sentence is ``scale * logit + offset``; ``enter`` and ``leave`` are the log-odds against a change of
-    state, clean to garbled and back. All four are fitted on documents with garbled runs inside. ``shortest`` is the least
-    number of sentences that make a passage.
+    The state score of a sentence is ``scale * logit + neighbours * mean + offset``, with the mean of the logits of the two
+    sentences beside it (at an end of the article its own stands in for one). The encoder reads a sentence among its neighbours,
+    and their garble rubs off on it: a negative weight takes that off again. ``enter`` and ``leave`` are the log-odds against a
+    change of state, clean to garbled and back. All five are fitted on documents with garbled runs inside. ``shortest`` is the
+    least number of sentences that make a passage.
     """
 
     scale: float
     offset: float
     enter: float
     leave: float
+    neighbours: float = 0.0
     shortest: int = 2
 
     def _scores(self, logits: Array) -> tuple[Array, Array]:
-        emission = np.stack([np.zeros_like(logits), self.scale * logits + self.offset], axis=1)
+        beside = (np.concatenate([logits[:1], logits[:-1]]) + np.concatenate([logits[1:], logits[-1:]])) / 2
+        emission = np.stack([np.zeros_like(logits), self.scale * logits + self.neighbours * beside + self.offset], axis=1)
         transition = np.array([[0.0, -self.enter], [-self.leave, 0.0]])
         return emission, transition
 

@@ -52,17 +52,17 @@ class Scorer:
         texts = [document.text[sentences[i].start : sentences[i].end] for i in english]
         alone = _alone_in_block(sentences)
         scores: dict[int, SentenceScore] = {}
-        logits: dict[int, float] = {}
+        evidence: dict[int, tuple[float, float]] = {}
         for window, vectors in windows_in_context(self._bundle.encoder.encode(texts)):
             members = english[window.first : window.last]
             stance = self._bundle.heads.stance.probabilities(vectors)
             found = self._score_window(document, sentences, members, texts[window.first : window.last], window, stance, alone)
-            for index, (score, logit) in zip(members, found, strict=True):
+            for index, (score, garbled) in zip(members, found, strict=True):
                 scores[index] = score
                 if score.kind != "boilerplate":
-                    logits[index] = logit
+                    evidence[index] = garbled
         everything = tuple(scores.get(i) or _unscored(document, sentences[i], i) for i in range(len(sentences)))
-        passages, verdict = self._judge(everything, logits)
+        passages, verdict = self._judge(everything, evidence)
         return ArticleScore(
             source=source,
             model=self.model,
@@ -104,12 +104,13 @@ class Scorer:
         window: WindowEncoding,
         stance: Floats,
         alone: set[int],
-    ) -> list[tuple[SentenceScore, float]]:
+    ) -> list[tuple[SentenceScore, tuple[float, float]]]:
         heads = self._bundle.heads
         content = heads.content.article_probability(window.embeddings)
         signs = [find_signs(text) for text in texts]
         logits = heads.garble.logits(window.embeddings, signs)
         garbled = sigmoid(logits)
+        evidence = list(zip(logits.tolist(), heads.garble.word_logits(window.embeddings).tolist(), strict=True))
         found = []
         for position, index in enumerate(members):
             sentence = sentences[index]
@@ -120,7 +121,7 @@ class Scorer:
                 kind = "headline"
             if content[position] < heads.content.threshold or (index in alone and is_breadcrumb(text)):
                 boilerplate = SentenceScore(index, sentence.start, sentence.end, text, language, "boilerplate", block=sentence.block)
-                found.append((boilerplate, float(logits[position])))
+                found.append((boilerplate, evidence[position]))
                 continue
             probability = float(garbled[position])
             flag = probability >= heads.garble.threshold
@@ -139,7 +140,7 @@ class Scorer:
                 Garble(round(probability, 4), flag, spans, signs[position]),
                 sentence.block,
             )
-            found.append((score, float(logits[position])))
+            found.append((score, evidence[position]))
         return found
 
     def _label(self, row: Floats) -> tuple[str, dict[str, float], bool]:
@@ -154,18 +155,18 @@ class Scorer:
         return self.labels[best], dict(zip(self.labels, rounded, strict=True)), bool(row[best] >= self._bundle.heads.stance.confident_from)
 
     def _judge(
-        self, sentences: tuple[SentenceScore, ...], logits: dict[int, float]
+        self, sentences: tuple[SentenceScore, ...], evidence: dict[int, tuple[float, float]]
     ) -> tuple[tuple[Passage, ...], tuple[float, bool] | None]:
-        if not logits:
+        if not evidence:
             return (), None
         garble = self._bundle.heads.garble
-        order = sorted(logits)
-        values = np.array([logits[i] for i in order], dtype=np.float64)
+        order = sorted(evidence)
+        logits, words = np.array([evidence[i] for i in order], dtype=np.float64).T
         passages = tuple(
             Passage(sentences[order[a]].start, sentences[order[b]].end, order[a], order[b], round(probability, 4))
-            for a, b, probability in garble.chain.runs(values)
+            for a, b, probability in garble.chain.runs(logits)
         )
-        probability = garble.article_probability(values)
+        probability = garble.article_probability(words)
         return passages, (round(probability, 4), probability >= garble.verdict_threshold)
 
 

@@ -227,7 +227,7 @@ LABELS = ["claim", "doubt"]
 def test_info_of_a_manifest_that_lacks_a_section_is_one_line(tmp_path: Path, content: dict[str, object], said: str) -> None:
     (tmp_path / "README.md").write_text("# A card\n")
     files = {"README.md": digest(tmp_path / "README.md")}
-    (tmp_path / "manifest.json").write_text(json.dumps({"format": 1, "files": files, **content}))
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 2, "files": files, **content}))
     result = CliRunner().invoke(app, ["info", str(tmp_path)])
     assert result.exit_code == 2 and isinstance(result.exception, SystemExit)
     assert result.stdout == "" and len(result.stderr.splitlines()) == 1

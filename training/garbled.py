@@ -18,10 +18,10 @@ from ..model.heads import LinearHead, sigmoid
 from ..model.passages import PassageChain
 from ..model.quality import VERDICT_FEATURES, GarbleHead
 from ..model.signs import Sign, find_signs
-from .corpora import Corpora, held_out
+from .corpora import Corpora
 from .documents import JudgedDocument, native_documents, spliced, system_held_out, translated_documents
 from .embed import Embedded, Floats, embed
-from .heads import BinaryRows, best_piece_threshold, fit_binary, fit_chain, fit_pieces, fit_signs, fit_verdict
+from .heads import BinaryRows, best_piece_threshold, calibrated_pieces, fit_binary, fit_chain, fit_pieces, fit_signs, fit_verdict
 from .metrics import auroc, threshold_at_false_flags
 from .mixture import balanced
 from .rows import LabelledDocument, Row
@@ -33,7 +33,9 @@ FALSE_VERDICTS = 0.02
 NATIVE_DOCUMENTS = 250
 # Rows of one corpus and domain that a sentence head is fitted on: of either kind so many, or the other up to twice as many.
 MOST_CLEAN = 1500
-SPLICES = 100
+# Parts that the systems are dealt out to, to fit on all but one and measure on that; documents with a garbled run inside for each.
+FOLDS = 5
+SPLICES = 60
 SHORTEST_JUDGED = 10
 # Few documents that are no news stand for much of what people will score.
 PLAIN_WEIGHT = 3.0
@@ -106,6 +108,8 @@ def fit_sentences(
     head = fit_binary(train, dev_vectors, _garbled(dev_rows), strength=fit.strength)
     candidates = [fit_pieces(news.marked() + marked.marked())] + ([trained["piece"]] if "piece" in trained else [])
     examples = [example for part in (originals, *wrecks.values()) for example in part.marked()]
+    # A verdict that was fitted with another encoder reads these logits too.
+    candidates = [calibrated_pieces(candidate, examples) for candidate in candidates]
     tried = [(best_piece_threshold(candidate, examples), candidate) for candidate in candidates]
     (piece_threshold, piece_f1), pieces = max(tried, key=lambda pair: pair[0][1])
 
@@ -185,37 +189,35 @@ def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDo
 def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder: Path, *, seed: int) -> tuple[GarbleHead, dict[str, Any]]:
     """Fit the chain and the verdict on whole documents, none of which trained the encoder → the head and its figures.
 
-    The chain is measured with its fit to one half of the systems on the other half, then fitted on both; the verdict is
-    measured by five-fold cross-validation over systems, on documents of at least :data:`SHORTEST_JUDGED` sentences.
+    Both are measured by cross-validation over systems, then fitted on all; the verdict on documents of at least
+    :data:`SHORTEST_JUDGED` sentences.
     """
     judged = judged_documents(corpora, folder, seed)
-    native = [found.document for found in judged if found.system == "native"]
-    donors: dict[bool, list[LabelledDocument]] = {True: [], False: []}
-    for found in judged:
-        if found.machine:
-            donors[held_out(found.system, 0.5, "chain")].append(found.document)
-    half = len(native) // 2
-    fitting = _sequences(encoder, garble, spliced(native[:half], donors[False], SPLICES, seed))
-    half_chain = fit_chain(fitting)
-    measured = _sequences(encoder, garble, spliced(native[half:], donors[True], SPLICES, seed + 1))
-    said = np.concatenate([_marked(half_chain, logits) for logits, _ in measured])
-    truth = np.concatenate([np.array(states) for _, states in measured])
+    parts = [_sequences(encoder, garble, part) for part in _spliced_parts(judged, seed)]
+    said: list[npt.NDArray[np.int64]] = []
+    for part in parts:
+        chain = fit_chain([one for other in parts if other is not part for one in other])
+        said += [_marked(chain, logits) for logits, _ in part]
+    spliced_documents = [one for part in parts for one in part]
+    truth = np.concatenate([states for _, states in spliced_documents])
 
-    logits = _document_logits(encoder, garble, [found.document for found in judged])
+    embedded = embed(encoder, [found.document for found in judged])
+    every = garble.word_logits(embedded.vectors).astype(np.float64)
+    words = [every[embedded.document == index] for index in range(len(judged))]
     machine = np.array([found.machine for found in judged])
     weights = np.array([found.weight for found in judged])
     groups = np.array([found.system if found.machine else f"{found.system}:{i % 10}" for i, found in enumerate(judged)])
     out_of_fold = np.zeros(len(judged))
-    for train, test in GroupKFold(5).split(logits, machine, groups):
-        verdict = fit_verdict([logits[i] for i in train], machine[train].tolist(), weights[train].tolist())
+    for train, test in GroupKFold(FOLDS).split(words, machine, groups):
+        verdict = fit_verdict([words[i] for i in train], machine[train].tolist(), weights[train].tolist())
         fold = replace(garble, verdict=verdict)
-        out_of_fold[test] = [fold.article_probability(logits[i]) for i in test]
-    plain = np.array([len(values) >= SHORTEST_JUDGED for values in logits])
+        out_of_fold[test] = [fold.article_probability(words[i]) for i in test]
+    plain = np.array([len(values) >= SHORTEST_JUDGED for values in words])
     threshold = threshold_at_false_flags(out_of_fold[plain & ~machine], FALSE_VERDICTS)
-    verdict = fit_verdict(logits, machine.tolist(), weights.tolist())
-    finished = replace(garble, chain=fit_chain(fitting + measured), verdict=verdict, verdict_threshold=max(0.5, threshold))
+    verdict = fit_verdict(words, machine.tolist(), weights.tolist())
+    finished = replace(garble, chain=fit_chain(spliced_documents), verdict=verdict, verdict_threshold=max(0.5, threshold))
     return finished, {
-        "passage_f1": float(f1_score(truth, said)),
+        "passage_f1": float(f1_score(truth, np.concatenate(said))),
         "article_auroc": auroc(out_of_fold[plain], machine[plain]),
         "article_recall": float((out_of_fold[plain & machine] >= finished.verdict_threshold).mean()),
         "article_false_flags": float((out_of_fold[plain & ~machine] >= finished.verdict_threshold).mean()),
@@ -223,15 +225,22 @@ def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder
     }
 
 
-def _document_logits(encoder: Encoder, garble: GarbleHead, documents: Sequence[LabelledDocument]) -> list[Doubles]:
-    embedded = embed(encoder, documents)
-    logits = garble.logits(embedded.vectors, _signs(embedded.rows)).astype(np.float64)
-    return [logits[embedded.document == index] for index in range(len(documents))]
+def _spliced_parts(judged: Sequence[JudgedDocument], seed: int) -> list[list[tuple[LabelledDocument, list[int]]]]:
+    """Spliced documents in parts that share no system and no host."""
+    native = [found.document for found in judged if found.system == "native"]
+    machine = [found for found in judged if found.machine]
+    systems = [found.system for found in machine]
+    folds = GroupKFold(min(FOLDS, len(set(systems)))).split(systems, groups=systems)
+    return [
+        spliced(native[number::FOLDS], [machine[i].document for i in members], SPLICES, seed + number)
+        for number, (_, members) in enumerate(folds)
+    ]
 
 
 def _sequences(encoder: Encoder, garble: GarbleHead, made: Sequence[tuple[LabelledDocument, list[int]]]) -> list[tuple[Doubles, list[int]]]:
-    logits = _document_logits(encoder, garble, [document for document, _ in made])
-    return [(values, states) for values, (_, states) in zip(logits, made, strict=True)]
+    embedded = embed(encoder, [document for document, _ in made])
+    logits = garble.logits(embedded.vectors, _signs(embedded.rows)).astype(np.float64)
+    return [(logits[embedded.document == index], states) for index, (_, states) in enumerate(made)]
 
 
 def _marked(chain: PassageChain, logits: Doubles) -> npt.NDArray[np.int64]:

@@ -26,6 +26,9 @@ from .rows import STANCE_LABELS, Row, soft_stance
 
 log = logging.getLogger(__name__)
 
+# Of so many sentences are the short articles that the verdict learns from.
+CROPS = (1, 2, 3, 5, 8)
+
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
@@ -123,8 +126,12 @@ def fit_binary(
     candidates = [_as_head(fitted)] + ([] if trained is None else [trained])
     scores = [auroc(head.logits(dev_vectors)[:, 0], dev_truth) for head in candidates]
     log.info("binary head: dev AUROC %s (refitted, trained with the encoder)", ", ".join(f"{score:.4f}" for score in scores))
-    head = candidates[int(np.argmax(scores))]
-    platt = LogisticRegression(C=1e6).fit(head.logits(dev_vectors), dev_truth)
+    return calibrated(candidates[int(np.argmax(scores))], dev_vectors, dev_truth)
+
+
+def calibrated(head: LinearHead, vectors: Floats, truth: npt.NDArray[np.bool_]) -> LinearHead:
+    """The binary *head* with its logits scaled and shifted to the likeliest for *truth* (Platt 1999)."""
+    platt = LogisticRegression(C=1e6).fit(head.logits(vectors), truth)
     scale, offset = float(platt.coef_[0, 0]), float(platt.intercept_[0])
     return LinearHead((head.weight * scale).astype(np.float32), (head.bias * scale + offset).astype(np.float32))
 
@@ -145,11 +152,19 @@ def fit_signs(
 
 def fit_pieces(examples: Sequence[tuple[Row, WordPieces]], *, strength: float = 0.01) -> LinearHead:
     """A logistic head on word-piece states: does the piece lie in a garbled span?"""
-    states = np.concatenate([pieces.states for _, pieces in examples])
-    hits = np.concatenate([piece_hits(row, pieces) for row, pieces in examples])
+    states, hits = _pieces(examples)
     weights = np.concatenate([np.full(len(pieces.offsets), row.garbled_weight) for row, pieces in examples])
     model = LogisticRegression(C=strength, max_iter=200).fit(states, hits, sample_weight=weights)
     return _as_head(model)
+
+
+def calibrated_pieces(head: LinearHead, examples: Sequence[tuple[Row, WordPieces]]) -> LinearHead:
+    """See :func:`calibrated`; on word pieces."""
+    return calibrated(head, *_pieces(examples))
+
+
+def _pieces(examples: Sequence[tuple[Row, WordPieces]]) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    return np.concatenate([pieces.states for _, pieces in examples]), np.concatenate([piece_hits(row, pieces) for row, pieces in examples])
 
 
 def piece_hits(row: Row, pieces: WordPieces) -> npt.NDArray[np.bool_]:
@@ -160,9 +175,8 @@ def piece_hits(row: Row, pieces: WordPieces) -> npt.NDArray[np.bool_]:
 
 def best_piece_threshold(head: LinearHead, examples: Sequence[tuple[Row, WordPieces]]) -> tuple[float, float]:
     """The threshold with the best F1 over word pieces → (threshold, F1)."""
-    probability = np.concatenate([sigmoid(head.logits(pieces.states)[:, 0]) for _, pieces in examples])
-    truth = np.concatenate([piece_hits(row, pieces) for row, pieces in examples])
-    return best_threshold(probability.astype(np.float64), truth)
+    states, hits = _pieces(examples)
+    return best_threshold(sigmoid(head.logits(states)[:, 0]).astype(np.float64), hits)
 
 
 def fit_chain(sequences: Sequence[tuple[Doubles, Sequence[int]]]) -> PassageChain:
@@ -174,22 +188,29 @@ def fit_chain(sequences: Sequence[tuple[Doubles, Sequence[int]]]) -> PassageChai
         missed = sum(chain.log_partition(logits) - chain.path_score(logits, states) for logits, states in prepared)
         return float(missed) / len(prepared) + 1e-3 * float(np.square(values).sum())
 
-    found = minimize(loss, np.array([1.0, 0.0, 2.0, 1.0]), method="L-BFGS-B", options={"maxiter": 200})
+    found = minimize(loss, np.array([1.0, 0.0, 2.0, 1.0, 0.0]), method="L-BFGS-B", options={"maxiter": 200})
     return _chain(found.x.round(4))
 
 
 def _chain(values: Doubles) -> PassageChain:
-    scale, offset, enter, leave = map(float, values)
-    return PassageChain(scale, offset, enter, leave)
+    scale, offset, enter, leave, neighbours = map(float, values)
+    return PassageChain(scale, offset, enter, leave, neighbours)
 
 
 def fit_verdict(documents: Sequence[Doubles], machine: Sequence[bool], weights: Sequence[float]) -> LinearHead:
-    """Logistic regression over :func:`verdict_features` of whole documents; both classes get the same total weight."""
-    features = np.stack([verdict_features(logits) for logits in documents]).astype(np.float64)
-    truth, weight = np.asarray(machine), np.asarray(weights, dtype=np.float64).copy()
+    """Logistic regression over :func:`verdict_features` of *documents* (the mean word logits of their sentences), without a bias.
+
+    Both classes get the same total weight. The first and the last :data:`CROPS` sentences of a document share its weight with it, so
+    that short articles are judged with less certainty.
+    """
+    parts = [
+        [words] + [words[cut] for size in CROPS if size < len(words) for cut in (slice(size), slice(-size, None))] for words in documents
+    ]
+    features = np.array([verdict_features(words) for part in parts for words in part], dtype=np.float64)
+    truth = np.array([value for value, part in zip(machine, parts, strict=True) for _ in part], dtype=bool)
+    weight = np.array([value / len(part) for value, part in zip(weights, parts, strict=True) for _ in part])
     for value in (True, False):
-        weight[truth == value] /= weight[truth == value].sum()
-    mean, spread = features.mean(0), features.std(0) + 1e-6
-    model = LogisticRegression(C=1.0, max_iter=1000).fit((features - mean) / spread, truth, sample_weight=weight * len(weight))
-    coefficients = model.coef_ / spread
-    return LinearHead(coefficients.astype(np.float32), (model.intercept_ - coefficients @ mean).astype(np.float32))
+        weight[truth == value] *= len(documents) / weight[truth == value].sum()
+    spread = features.std(0) + 1e-6
+    model = LogisticRegression(C=1.0, max_iter=1000, fit_intercept=False).fit(features / spread, truth, sample_weight=weight)
+    return LinearHead((model.coef_ / spread).astype(np.float32), np.zeros(1, np.float32))

@@ -239,7 +239,7 @@ def parity(exact: Floats, rounded: Floats) -> float:
 
 
 def with_verdict(assembled: Assembled, old: GarbleHead) -> Assembled:
-    """*assembled* with the passage chain and the verdict of *old*: they read calibrated logits of sentences, not the encoder."""
+    """*assembled* with the passage chain and the verdict of *old*: they read calibrated logits, not the encoder."""
     kept = replace(assembled.heads.garble, chain=old.chain, verdict=old.verdict, verdict_threshold=old.verdict_threshold)
     return replace(assembled, heads=replace(assembled.heads, garble=kept))
 

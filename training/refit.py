@@ -134,7 +134,7 @@ def quality_examples(old: GarbleHead, vectors: Floats, texts: Sequence[str], gar
 def refit_quality(old: GarbleHead, new: Examples, plan: Plan, *, guard: Examples | None, clean: Examples) -> Refitted[GarbleHead]:
     """Adapt the garbled head to *new* rows.
 
-    Its level is set so that the median logit of *clean* English stays, because the passage chain and the verdict read these logits
+    Its level is set so that the median logit of *clean* English stays, because the passage chain reads these logits
     and because labelled rows are garbled far more often than news is; its threshold flags as much of *clean* as before. The heads
     for words, passages and articles stay.
     """

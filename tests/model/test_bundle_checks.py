@@ -191,10 +191,10 @@ def test_the_messages_of_a_manifest(model: Path) -> None:
         (b"{", f"{path} is not valid JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); restore"),
         (b"[]", f"{path} has no format version; expected the manifest of a model folder."),
         (b'{"format": "1"}', f"{path} has no format version; expected the manifest of a model folder."),
-        (b'{"format": 2}', f"{path} has format 2; this version reads format 1. Upgrade newsgauge, or train the model again."),
-        (b'{"format": 1}', f"{path} lists no files; restore the folder or train the model again."),
-        (b'{"format": 1, "files": {}}', f"{path} lists no files; restore the folder or train the model again."),
-        (b'{"format": 1, "files": ["a"]}', f"{path} lists no files; restore the folder or train the model again."),
+        (b'{"format": 1}', f"{path} has format 1; this version reads format 2. Upgrade newsgauge, or train the model again."),
+        (b'{"format": 2}', f"{path} lists no files; restore the folder or train the model again."),
+        (b'{"format": 2, "files": {}}', f"{path} lists no files; restore the folder or train the model again."),
+        (b'{"format": 2, "files": ["a"]}', f"{path} lists no files; restore the folder or train the model again."),
     ):
         path.write_bytes(content)
         assert refusal(model).startswith(told), content
@@ -386,7 +386,7 @@ def test_a_saved_manifest_is_readable_text_with_everything_in_its_place(model: P
     manifest = json.loads(text)
     assert text == json.dumps(manifest, indent=1, ensure_ascii=False) + "\n" and "é" in text
     assert list(manifest) == ["format", "labels", "stance", "garbled", "content", "encoder", "training", "files"]
-    assert manifest["format"] == 1 and manifest["encoder"] == ENTRY
+    assert manifest["format"] == 2 and manifest["encoder"] == ENTRY
     assert manifest["stance"] == {"temperature": 1.25, "confident_from": 0.625, "gates": []} and manifest["content"] == {"threshold": 0.375}
     assert list(manifest["garbled"]) == ["threshold", "piece_threshold", "chain", "signs", "verdict_features", "verdict_threshold"]
     assert [manifest["garbled"][name] for name in ("threshold", "piece_threshold", "verdict_threshold")] == [0.25, 0.125, 0.75]

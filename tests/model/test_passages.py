@@ -18,6 +18,7 @@ CHAINS = st.builds(
     offset=st.floats(-5, 5),
     enter=st.floats(-5, 8),
     leave=st.floats(-5, 8),
+    neighbours=st.floats(-3, 3),
     shortest=st.integers(1, 3),
 )
 PLAIN = PassageChain(scale=1.0, offset=0.0, enter=3.0, leave=2.0)
@@ -25,7 +26,13 @@ PLAIN = PassageChain(scale=1.0, offset=0.0, enter=3.0, leave=2.0)
 
 def by_hand(chain: PassageChain, logits: np.ndarray, states: tuple[int, ...]) -> float:
     """The score of a state sequence, written out from the description of the chain."""
-    score = sum(chain.scale * logit + chain.offset for logit, state in zip(logits.tolist(), states, strict=True) if state)
+    ends = [logits[0], *logits.tolist(), logits[-1]]
+    beside = [(before + after) / 2 for before, after in zip(ends[:-2], ends[2:], strict=True)]
+    score = sum(
+        chain.scale * logit + chain.neighbours * mean + chain.offset
+        for logit, mean, state in zip(logits.tolist(), beside, states, strict=True)
+        if state
+    )
     for one, two in pairwise(states):
         score -= chain.enter if (one, two) == (0, 1) else chain.leave if (one, two) == (1, 0) else 0.0
     return float(score)
@@ -84,6 +91,13 @@ def test_a_lone_doubtful_sentence_follows_its_neighbours() -> None:
     assert apart[2] < 0.1
     assert PLAIN.runs(np.array([4.0, 4.0, -1.0, 4.0, 4.0]))[0][:2] == (0, 4)
     assert PLAIN.runs(np.array([-4.0, -4.0, 1.0, -4.0, -4.0])) == []
+
+
+def test_what_rubs_off_from_garbled_neighbours_is_taken_off_again() -> None:
+    # The clean sentences beside the run read worse than those further off, as the encoder sees them beside it.
+    logits = np.array([-2.0, -2.0, 0.5, 4.0, 4.0, 4.0, 0.5, -2.0, -2.0])
+    assert [run[:2] for run in PassageChain(1.0, 0.0, 0.1, 0.1).runs(logits)] == [(2, 6)]
+    assert [run[:2] for run in PassageChain(1.0, 0.0, 0.1, 0.1, neighbours=-0.9).runs(logits)] == [(3, 5)]
 
 
 def test_without_cost_of_change_a_sentence_is_judged_alone() -> None:

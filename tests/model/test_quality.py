@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -129,18 +130,14 @@ def test_spans_are_ordered_whole_words_and_hold_every_high_piece(case: tuple[str
 
 
 def test_the_features_of_a_verdict_are_what_their_names_say() -> None:
-    logits = np.array([-5.0, 1.0, 2.0, 6.0, 1.0])
-    features = dict(zip(VERDICT_FEATURES, verdict_features(logits).tolist(), strict=True))
-    assert features == {
-        "mean logit": pytest.approx(1.0),
-        "upper quartile": pytest.approx(2.0),
-        "mean of the three highest": pytest.approx(3.0),
-    }
+    features = dict(zip(VERDICT_FEATURES, verdict_features(np.array([-5.0, 1.0, 2.0, 6.0])).tolist(), strict=True))
+    assert features == {"mean word logit times certainty": pytest.approx(0.8), "certainty": pytest.approx(0.8)}
 
 
-@pytest.mark.parametrize(("values", "expected"), [([3.0], [3, 3, 3]), ([1.0, 5.0], [3, 4, 3])])
-def test_an_article_of_one_or_two_sentences_has_features_too(values: list[float], expected: list[float]) -> None:
-    np.testing.assert_allclose(verdict_features(np.array(values)), np.array(expected, dtype=np.float32))
+def test_the_word_logit_of_a_sentence_is_the_mean_of_its_pieces() -> None:
+    states = np.array([[0.5], [2.0], [-1.0]], dtype=np.float32)
+    weighted = replace(garble(), piece=LinearHead(np.array([[3.0]], np.float32), np.array([0.25], np.float32)))
+    assert weighted.word_logits(states.mean(0)[None, :]) == pytest.approx(weighted.piece.logits(states).mean())
 
 
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=40), st.randoms(use_true_random=False))
@@ -153,8 +150,9 @@ def test_the_features_are_finite_and_blind_to_order(values: list[float], random:
     np.testing.assert_allclose(verdict_features(np.array(shuffled)), features, rtol=1e-5, atol=1e-5)
 
 
-def test_the_verdict_follows_its_head() -> None:
-    by_mean = garble(verdict=head(1.0, *[0.0] * (len(VERDICT_FEATURES) - 1)))
-    assert by_mean.article_probability(np.zeros(5)) == pytest.approx(0.5)
-    low, high = (by_mean.article_probability(np.full(5, value)) for value in (-4.0, 4.0))
-    assert 0 <= low < 0.05 and 0.95 < high <= 1
+def test_the_verdict_is_surer_of_a_long_article_than_of_a_short_one() -> None:
+    judged = garble(verdict=head(2.0, 1.0))
+    garbled, clean = ([judged.article_probability(np.full(count, value)) for count in (1, 3, 30)] for value in (2.0, -2.0))
+    assert 0.5 < garbled[0] < garbled[1] < garbled[2] < 1
+    assert 0.5 > clean[0] > clean[1] > clean[2] > 0
+    assert judged.article_probability(np.array([-0.5])) == pytest.approx(0.5)

@@ -18,6 +18,7 @@ from newsgauge.training.embed import Embedded, labelled
 from newsgauge.training.heads import (
     BinaryRows,
     best_piece_threshold,
+    calibrated_pieces,
     fit_binary,
     fit_chain,
     fit_pieces,
@@ -163,6 +164,25 @@ def test_a_piece_is_hit_where_it_overlaps_a_span() -> None:
     assert piece_hits(Row("x", spans=()), pieces).tolist() == [False] * 4
 
 
+def test_calibrated_pieces_say_how_often_a_piece_is_garbled() -> None:
+    rng = np.random.default_rng(2)
+    examples = []
+    for _ in range(300):
+        hits = rng.random(10) < 0.3
+        spans = tuple((i, i + 1) for i in range(10) if hits[i])
+        examples.append(piece_example((rng.normal(size=10) + 1.5 * hits).tolist(), [(i, i + 1) for i in range(10)], spans))
+    boastful = LinearHead(np.array([[9.0]], np.float32), np.array([2.0], np.float32))
+    head = calibrated_pieces(boastful, examples)
+    states = np.concatenate([pieces.states for _, pieces in examples])
+    truth = np.concatenate([piece_hits(row, pieces) for row, pieces in examples])
+    said = sigmoid(head.logits(states)[:, 0])
+    for low, high in ((0.0, 0.2), (0.2, 0.5), (0.5, 1.0)):
+        inside = (said >= low) & (said < high)
+        assert inside.sum() > 100
+        assert truth[inside].mean() == pytest.approx(said[inside].mean(), abs=0.06)
+    assert best_piece_threshold(head, examples)[1] == pytest.approx(best_piece_threshold(boastful, examples)[1])
+
+
 def test_the_piece_head_finds_the_garbled_pieces() -> None:
     rng = np.random.default_rng(1)
     examples = []
@@ -245,6 +265,21 @@ def test_the_verdict_tells_garbled_articles_from_clean_ones() -> None:
     assert judged[60:].min() > 0.5 > np.quantile(judged[:60], 0.95)
     # Both classes weigh the same, so that four times as many clean articles do not drag the verdict down.
     assert probability(rng.normal(-0.2, 1.2, size=20)) > 0.5
+
+
+def test_a_verdict_on_few_sentences_is_nearer_to_one_half_and_no_surer_than_it_should_be() -> None:
+    rng = np.random.default_rng(10)
+    # Half of the variance lies between articles, as it does between the sentences of one.
+    documents = [rng.normal(sign + rng.normal(), 1.0, size=20) for sign in (-1.0, 1.0) for _ in range(300)]
+    head = fit_verdict(documents, [False] * 300 + [True] * 300, [1.0] * 600)
+    assert not head.bias.any()
+
+    def surprise(size: int, scale: float) -> float:
+        logits = np.array([head.logits(verdict_features(words[:size])[None, :])[0, 0] for words in documents]) * scale
+        return float(np.logaddexp(0, np.where(np.arange(600) < 300, logits, -logits)).mean())
+
+    for size in (1, 3, 20):
+        assert surprise(size, 1.0) < min(surprise(size, 0.6), surprise(size, 1.6))
 
 
 def test_a_verdict_is_not_moved_by_documents_without_weight() -> None:

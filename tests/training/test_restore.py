@@ -54,7 +54,7 @@ def model(graph: Path, encoder: Any, tokenizer_path: Path, tmp_path: Path) -> Pa
 def write_manifest(folder: Path, entry: dict[str, Any]) -> None:
     files = {path.name: digest(path) for path in folder.iterdir() if path.name != "manifest.json"}
     entry = {"kind": "onnx", "file": "encoder.onnx", "tokenizer": "tokenizer.json", **entry}
-    (folder / "manifest.json").write_text(json.dumps({"format": 1, "encoder": entry, "files": files}))
+    (folder / "manifest.json").write_text(json.dumps({"format": 2, "encoder": entry, "files": files}))
 
 
 def test_the_restored_encoder_says_what_the_graph_says(model: Path, encoder: Any) -> None:
