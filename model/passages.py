@@ -35,15 +35,17 @@ class PassageChain:
         transition = np.array([[0.0, -self.enter], [-self.leave, 0.0]])
         return emission, transition
 
-    def log_partition(self, logits: Array) -> float:
-        """The log of the sum over all state sequences, for the likelihood in training."""
-        if len(logits) == 0:
-            return 0.0
-        emission, transition = self._scores(logits)
-        alpha = emission[0]
-        for row in emission[1:]:
-            alpha = np.logaddexp.reduce(alpha[:, None] + transition, axis=0) + row
-        return float(np.logaddexp.reduce(alpha))
+    def log_partitions(self, articles: Sequence[Array]) -> Array:
+        """Of each of the *articles*, the log of the sum over all state sequences, for the likelihood in training. *Shape:* (articles,)."""
+        lengths = np.array([len(logits) for logits in articles], dtype=np.int64)
+        emission = np.zeros((max(lengths, default=0), len(articles), 2))
+        for place, logits in enumerate(articles):
+            emission[: len(logits), place], transition = self._scores(logits)
+        alpha = np.full((len(articles), 2), -np.log(2.0))
+        for step, row in enumerate(emission):
+            moved = np.logaddexp.reduce(alpha[:, :, None] + transition, axis=1) + row if step else row
+            alpha = np.where((step < lengths)[:, None], moved, alpha)
+        return np.asarray(np.logaddexp.reduce(alpha, axis=1))
 
     def path_score(self, logits: Array, states: npt.NDArray[np.int64]) -> float:
         """The score of one state sequence (0 clean, 1 garbled)."""

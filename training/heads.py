@@ -185,7 +185,8 @@ def fit_chain(sequences: Sequence[tuple[Doubles, Sequence[int]]]) -> PassageChai
 
     def loss(values: Doubles) -> float:
         chain = _chain(values)
-        missed = sum(chain.log_partition(logits) - chain.path_score(logits, states) for logits, states in prepared)
+        paths = sum(chain.path_score(logits, states) for logits, states in prepared)
+        missed = chain.log_partitions([logits for logits, _ in prepared]).sum() - paths
         return float(missed) / len(prepared) + 1e-3 * float(np.square(values).sum())
 
     found = minimize(loss, np.array([1.0, 0.0, 2.0, 1.0, 0.0]), method="L-BFGS-B", options={"maxiter": 200})

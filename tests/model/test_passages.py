@@ -53,7 +53,7 @@ def enumerate_all(chain: PassageChain, logits: np.ndarray) -> tuple[float, np.nd
 @given(CHAINS, LOGITS)
 def test_the_posterior_and_the_partition_are_those_of_enumeration(chain: PassageChain, logits: np.ndarray) -> None:
     partition, posterior = enumerate_all(chain, logits)
-    assert chain.log_partition(logits) == pytest.approx(partition, rel=1e-9, abs=1e-9)
+    assert chain.log_partitions([logits])[0] == pytest.approx(partition, rel=1e-9, abs=1e-9)
     np.testing.assert_allclose(chain.posterior(logits), posterior, atol=1e-9)
 
 
@@ -62,7 +62,14 @@ def test_the_score_of_a_path_is_the_sum_of_its_parts(chain: PassageChain, logits
     states = tuple(data.draw(st.lists(st.integers(0, 1), min_size=len(logits), max_size=len(logits))))
     score = chain.path_score(logits, np.array(states, dtype=np.int64))
     assert score == pytest.approx(by_hand(chain, logits, states), rel=1e-9, abs=1e-9)
-    assert score <= chain.log_partition(logits) + 1e-9
+    assert score <= chain.log_partitions([logits])[0] + 1e-9
+
+
+@given(CHAINS, st.lists(st.lists(st.floats(-20, 20), max_size=8).map(np.array), max_size=5))
+def test_the_partitions_of_several_articles_are_those_of_each(chain: PassageChain, articles: list[np.ndarray]) -> None:
+    together = chain.log_partitions(articles)
+    assert together.shape == (len(articles),)
+    np.testing.assert_allclose(together, [chain.log_partitions([logits])[0] for logits in articles], atol=1e-12)
 
 
 def test_nothing_has_no_posterior_no_runs_and_one_empty_path() -> None:
@@ -71,7 +78,7 @@ def test_nothing_has_no_posterior_no_runs_and_one_empty_path() -> None:
     assert PLAIN.runs(empty) == []
     assert find_runs(empty, 2) == []
     assert PLAIN.path_score(empty, np.zeros(0, dtype=np.int64)) == 0.0
-    assert PLAIN.log_partition(empty) == 0.0
+    assert PLAIN.log_partitions([empty])[0] == 0.0
 
 
 @pytest.mark.filterwarnings("error")
@@ -80,7 +87,7 @@ def test_extreme_logits_and_long_documents_stay_finite() -> None:
     posterior = PLAIN.posterior(logits)
     assert ((posterior >= 0) & (posterior <= 1)).all()
     np.testing.assert_allclose(posterior, logits > 0, atol=1e-12)
-    assert np.isfinite(PLAIN.log_partition(logits))
+    assert np.isfinite(PLAIN.log_partitions([logits])[0])
     assert [(first, last) for first, last, _ in PLAIN.runs(logits)] == [(i * 1000, i * 1000 + 499) for i in range(5)]
 
 

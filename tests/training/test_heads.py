@@ -246,7 +246,7 @@ def test_a_fitted_chain_is_likelier_than_the_plain_one() -> None:
     sequences = [(np.where(states == 1, 0.8, -0.8) + rng.normal(size=18), states.tolist()) for _ in range(20)]
 
     def likelihood(chain: PassageChain) -> float:
-        return sum(chain.path_score(logits, np.array(marks)) - chain.log_partition(logits) for logits, marks in sequences)
+        return sum(chain.path_score(logits, np.array(marks)) - chain.log_partitions([logits])[0] for logits, marks in sequences)
 
     assert likelihood(fit_chain(sequences)) > likelihood(PassageChain(1.0, 0.0, 2.0, 1.0)) + 1.0
 
