@@ -104,9 +104,8 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
         raise BundleError(f"{path} has no format version; expected the manifest of a model folder.")
     if manifest["format"] != FORMAT:
-        raise BundleError(
-            f"{path} has format {manifest['format']}; this version reads format {FORMAT}. Upgrade newsgauge, or train the model again."
-        )
+        advice = "Upgrade newsgauge" if manifest["format"] > FORMAT else "The model is of an earlier version; train it again"
+        raise BundleError(f"{path} has format {manifest['format']}; this version reads format {FORMAT}. {advice}.")
     return manifest, f"{folder.resolve().name}@{hashlib.sha256(data).hexdigest()[:12]}"
 
 

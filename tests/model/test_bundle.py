@@ -233,7 +233,7 @@ def test_a_folder_without_a_manifest_is_refused(model: Path) -> None:
         (b'{"format": 2, "files": []}', "lists no files.*restore"),
         (b'{"format": 2, "files": {}}', "lists no files.*restore"),
         (json.dumps({"format": FORMAT + 1}).encode(), f"format {FORMAT + 1}.*Upgrade"),
-        (b'{"format": 0}', "format 0.*Upgrade newsgauge, or train"),
+        (b'{"format": 0}', "format 0.*earlier version; train it again"),
     ],
     ids=lambda value: value if isinstance(value, str) else value[:24].decode(errors="replace"),
 )
