@@ -26,7 +26,7 @@ class PassageChain:
     offset: float
     enter: float
     leave: float
-    neighbours: float = 0.0
+    neighbours: float
     shortest: int = 2
 
     def _scores(self, logits: Array) -> tuple[Array, Array]:
@@ -41,6 +41,7 @@ class PassageChain:
         emission = np.zeros((max(lengths, default=0), len(articles), 2))
         for place, logits in enumerate(articles):
             emission[: len(logits), place], transition = self._scores(logits)
+        # An article without sentences has one sequence, of score 0.
         alpha = np.full((len(articles), 2), -np.log(2.0))
         for step, row in enumerate(emission):
             moved = np.logaddexp.reduce(alpha[:, :, None] + transition, axis=1) + row if step else row

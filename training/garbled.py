@@ -115,7 +115,7 @@ def fit_sentences(
 
     head, signs = fit_signs(head, dev_vectors, _signs(dev_rows), _garbled(dev_rows))
     plain = LinearHead.zeros(1, len(VERDICT_FEATURES))
-    garble = GarbleHead(head, signs, pieces, 0.5, piece_threshold, PassageChain(1.0, 0.0, 2.0, 1.0), plain, 0.5)
+    garble = GarbleHead(head, signs, pieces, 0.5, piece_threshold, PassageChain(1.0, 0.0, 2.0, 1.0, 0.0), plain, 0.5)
 
     def probabilities(rows: Sequence[Row], vectors: Floats) -> Doubles:
         return sigmoid(garble.logits(vectors, _signs(rows))).astype(np.float64)
@@ -202,8 +202,7 @@ def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder
     truth = np.concatenate([states for _, states in spliced_documents])
 
     embedded = embed(encoder, [found.document for found in judged])
-    every = garble.word_logits(embedded.vectors).astype(np.float64)
-    words = [every[embedded.document == index] for index in range(len(judged))]
+    words = _by_document(garble.word_logits(embedded.vectors), embedded, len(judged))
     machine = np.array([found.machine for found in judged])
     weights = np.array([found.weight for found in judged])
     groups = np.array([found.system if found.machine else f"{found.system}:{i % 10}" for i, found in enumerate(judged)])
@@ -239,8 +238,13 @@ def _spliced_parts(judged: Sequence[JudgedDocument], seed: int) -> list[list[tup
 
 def _sequences(encoder: Encoder, garble: GarbleHead, made: Sequence[tuple[LabelledDocument, list[int]]]) -> list[tuple[Doubles, list[int]]]:
     embedded = embed(encoder, [document for document, _ in made])
-    logits = garble.logits(embedded.vectors, _signs(embedded.rows)).astype(np.float64)
-    return [(logits[embedded.document == index], states) for index, (_, states) in enumerate(made)]
+    logits = _by_document(garble.logits(embedded.vectors, _signs(embedded.rows)), embedded, len(made))
+    return [(values, states) for values, (_, states) in zip(logits, made, strict=True)]
+
+
+def _by_document(values: Floats, embedded: Embedded, count: int) -> list[Doubles]:
+    """The *values* of the rows of each of the *count* documents."""
+    return [values[embedded.document == index].astype(np.float64) for index in range(count)]
 
 
 def _marked(chain: PassageChain, logits: Doubles) -> npt.NDArray[np.int64]:

@@ -21,7 +21,7 @@ CHAINS = st.builds(
     neighbours=st.floats(-3, 3),
     shortest=st.integers(1, 3),
 )
-PLAIN = PassageChain(scale=1.0, offset=0.0, enter=3.0, leave=2.0)
+PLAIN = PassageChain(scale=1.0, offset=0.0, enter=3.0, leave=2.0, neighbours=0.0)
 
 
 def by_hand(chain: PassageChain, logits: np.ndarray, states: tuple[int, ...]) -> float:
@@ -103,13 +103,13 @@ def test_a_lone_doubtful_sentence_follows_its_neighbours() -> None:
 def test_what_rubs_off_from_garbled_neighbours_is_taken_off_again() -> None:
     # The clean sentences beside the run read worse than those further off, as the encoder sees them beside it.
     logits = np.array([-2.0, -2.0, 0.5, 4.0, 4.0, 4.0, 0.5, -2.0, -2.0])
-    assert [run[:2] for run in PassageChain(1.0, 0.0, 0.1, 0.1).runs(logits)] == [(2, 6)]
+    assert [run[:2] for run in PassageChain(1.0, 0.0, 0.1, 0.1, 0.0).runs(logits)] == [(2, 6)]
     assert [run[:2] for run in PassageChain(1.0, 0.0, 0.1, 0.1, neighbours=-0.9).runs(logits)] == [(3, 5)]
 
 
 def test_without_cost_of_change_a_sentence_is_judged_alone() -> None:
     logits = np.array([-2.0, 0.0, 3.0])
-    np.testing.assert_allclose(PassageChain(1.0, 0.0, 0.0, 0.0).posterior(logits), 1 / (1 + np.exp(-logits)), atol=1e-12)
+    np.testing.assert_allclose(PassageChain(1.0, 0.0, 0.0, 0.0, 0.0).posterior(logits), 1 / (1 + np.exp(-logits)), atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def garble(*, threshold: float = 0.5, piece_threshold: float = 0.5, verdict: Lin
         piece=head(1.0),
         threshold=threshold,
         piece_threshold=piece_threshold,
-        chain=PassageChain(1.0, 0.0, 2.0, 2.0),
+        chain=PassageChain(1.0, 0.0, 2.0, 2.0, 0.0),
         verdict=verdict or head(*[0.0] * len(VERDICT_FEATURES)),
         verdict_threshold=0.5,
     )

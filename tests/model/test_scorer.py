@@ -88,7 +88,7 @@ def steered(read: Callable[[str], Sequence[float]], *, labels: tuple[str, ...] =
         piece=unit([0], width),
         threshold=0.5,
         piece_threshold=0.5,
-        chain=PassageChain(1.0, 0.0, 2.0, 2.0, shortest=shortest),
+        chain=PassageChain(1.0, 0.0, 2.0, 2.0, 0.0, shortest=shortest),
         verdict=unit([0], len(VERDICT_FEATURES)),
         verdict_threshold=0.5,
     )

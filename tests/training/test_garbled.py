@@ -27,7 +27,7 @@ PLAIN = GarbleHead(
     WORDS,
     0.5,
     0.5,
-    PassageChain(1.0, 0.0, 2.0, 1.0),
+    PassageChain(1.0, 0.0, 2.0, 1.0, 0.0),
     LinearHead.zeros(1, len(VERDICT_FEATURES)),
     0.5,
 )

@@ -248,7 +248,7 @@ def test_a_fitted_chain_is_likelier_than_the_plain_one() -> None:
     def likelihood(chain: PassageChain) -> float:
         return sum(chain.path_score(logits, np.array(marks)) - chain.log_partitions([logits])[0] for logits, marks in sequences)
 
-    assert likelihood(fit_chain(sequences)) > likelihood(PassageChain(1.0, 0.0, 2.0, 1.0)) + 1.0
+    assert likelihood(fit_chain(sequences)) > likelihood(PassageChain(1.0, 0.0, 2.0, 1.0, 0.0)) + 1.0
 
 
 def test_the_verdict_tells_garbled_articles_from_clean_ones() -> None:
