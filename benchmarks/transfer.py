@@ -2,13 +2,15 @@
 
 ``python benchmarks/transfer.py --base BASE --corpora CORPORA --run RUN --by corpus`` (or ``language``) leaves out one group of ``quality/``
 after the other, trains the float network on what is left, with the twins and round trips of the starter data, and prints the AUROC of
-its sentence head on the group. A rerun resumes. Stance labels take no part.
+its sentence head on the group. A rerun resumes. Stance labels take no part. With ``--probe`` no encoder is trained: the head is a
+logistic regression on embeddings of the base as it is, rounded as it would ship, one sentence at a time.
 """
 
 from __future__ import annotations
 
 import logging
 import random
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +19,19 @@ from typing import Any
 import numpy as np
 from folds import begin, figures, parser, trained
 
+from newsgauge.model.encoder import Encoder, OnnxEncoder
+from newsgauge.model.windows import WindowShape
+from newsgauge.training.bases import layer_numbers, load_base, tokenizer_file
+from newsgauge.training.cache import CachedEncoder
 from newsgauge.training.card import table
 from newsgauge.training.corpora import Corpora, load_corpora
 from newsgauge.training.documents import translated_documents
+from newsgauge.training.embed import embed
+from newsgauge.training.export import export
+from newsgauge.training.garbled import MOST_CLEAN, training_rows
+from newsgauge.training.heads import fit_soft_targets
+from newsgauge.training.metrics import auroc
+from newsgauge.training.mixture import balanced
 from newsgauge.training.rows import LabelledDocument, quality_documents, round_trip_documents
 
 log = logging.getLogger("newsgauge.benchmarks.transfer")
@@ -76,20 +88,53 @@ def without(corpora: Corpora, folder: Path, left_out: Callable[[dict[str, Any]],
     )
 
 
+def untrained(chosen: Namespace) -> Encoder:
+    """The int8 graph of the base as it is; what it encodes is kept in the run's folder, for the other folds and for a rerun."""
+    graph = chosen.run / "base.onnx"
+    chosen.run.mkdir(parents=True, exist_ok=True)
+    export(load_base(chosen.base, layers=layer_numbers(chosen.layers)), graph, int8=True)
+    shipped = OnnxEncoder(graph, Path(tokenizer_file(chosen.base)), shape=WindowShape(tokens=chosen.window))
+    return CachedEncoder(shipped, f"{chosen.base} {chosen.layers} {chosen.window}", chosen.run / "embeddings")
+
+
+def probed(encoder: Encoder, fold: Corpora, strength: float, seed: int) -> float:
+    """The AUROC on the dev set of *fold* of a logistic head on embeddings by *encoder*, fitted on the rest."""
+    rng = random.Random(seed)
+    kinds = [
+        [balanced(document, rng, most_clean=MOST_CLEAN) for document in fold.quality],
+        fold.seeds + fold.twins + fold.round_trips,
+        fold.unusual + fold.plain,
+    ]
+    parts = [embed(encoder, [alone(document) for document in kind]) for kind in kinds]
+    dev = embed(encoder, fold.quality_dev)
+    truth = np.array([(row.garbled or 0.0) >= 0.9 for row in dev.rows])
+    head = fit_soft_targets(training_rows(parts, [1.0] * len(parts)), strength)
+    return auroc(head.logits(dev.vectors)[:, 0], truth)
+
+
+def alone(document: LabelledDocument) -> LabelledDocument:
+    """*document* with every sentence by itself: an encoder that was not trained on windows mixes neighbours into each other."""
+    return replace(document, consecutive=False)
+
+
 def main() -> None:
     """Train and measure without every group, print a Markdown table."""
     options = parser("transfer", __doc__)
     options.add_argument("--by", choices=sorted(GROUPS), default="corpus", help="what is left out (default: %(default)s)")
+    options.add_argument("--probe", action="store_true", help="train no encoder: a logistic regression on embeddings of the base as it is")
     chosen = options.parse_args()
     begin(chosen)
     corpora = load_corpora(chosen.seeds, chosen.corpora)
+    encoder = untrained(chosen) if chosen.probe else None
     lines, values = [], []
     for number, (name, members) in enumerate(GROUPS[chosen.by].items()):
         fold = without(corpora, chosen.corpora, lambda row, members=members: row[FIELDS[chosen.by]] in members, chosen.seed)  # type: ignore[misc]
-        found = figures(chosen, trained(chosen, f"{chosen.by}-{number}", fold), fold.quality_dev)
+        if encoder is not None:
+            values.append(probed(encoder, fold, chosen.garbled_strength, chosen.seed))
+        else:
+            values.append(figures(chosen, trained(chosen, f"{chosen.by}-{number}", fold), fold.quality_dev)["garbled_auroc"])
         rows = [row for document in fold.quality_dev for row in document.rows]
         garbled = sum(bool(row.garbled) for row in rows)
-        values.append(found["garbled_auroc"])
         lines.append([name, str(garbled), str(len(rows) - garbled), f"{values[-1]:.3f}"])
         log.info("without %s: AUROC %.3f", name, values[-1])
     lines.append(["mean", "", "", f"{np.mean(values):.3f}"])

@@ -45,6 +45,11 @@ def load_base(base: str, *, layers: Sequence[int] | None = None, frozen: int | N
     return lean(encoder)
 
 
+def layer_numbers(listed: str | None) -> list[int] | None:
+    """The option ``--layers``, numbers with commas between them; None for all."""
+    return [int(number) for number in listed.split(",")] if listed else None
+
+
 def tokenizer_file(base: str) -> str:
     """The path of the ``tokenizer.json`` of *base*; a hub id is fetched."""
     folder = Path(base)

@@ -66,6 +66,14 @@ def _joined(parts: Sequence[Embedded]) -> tuple[list[Row], Floats]:
     return rows, np.concatenate(vectors)
 
 
+def training_rows(parts: Sequence[Embedded], factors: Sequence[float]) -> BinaryRows:
+    """The rows of all parts whose quality is known, with their soft targets; those of a part weigh its factor times as much."""
+    rows, vectors = _joined(parts)
+    targets = np.array([row.garbled or 0.0 for row in rows])
+    factor = np.repeat(factors, [sum(row.garbled is not None for row in part.rows) for part in parts])
+    return BinaryRows(vectors, targets, np.array([row.garbled_weight for row in rows]) * factor)
+
+
 def _garbled(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
     return np.array([(row.garbled or 0.0) >= 0.9 for row in rows], dtype=bool)
 
@@ -94,16 +102,12 @@ def fit_sentences(
     """
     rng = random.Random(seed)
     rated = [balanced(document, rng, most_clean=MOST_CLEAN) for document in corpora.quality]
-    parts = [news, embed(encoder, rated), embed(encoder, corpora.unusual + corpora.plain)]
-    rows, vectors = _joined(parts)
+    train = training_rows([news, embed(encoder, rated), embed(encoder, corpora.unusual + corpora.plain)], [1.0, 1.0, fit.unusual])
     dev = embed(encoder, corpora.quality_dev)
     marked = embed(encoder, _with_spans(corpora.quality))
     originals = embed(encoder, corpora.seeds_dev)
     wrecks = {"twins": embed(encoder, corpora.twins_dev), "round_trips": embed(encoder, corpora.round_trips_dev)}
     dev_rows, dev_vectors = _decided(*_joined([dev, originals, *wrecks.values()]))
-    weights = np.array([row.garbled_weight for row in rows])
-    weights[len(rows) - len(parts[-1].rows) :] *= fit.unusual
-    train = BinaryRows(vectors, np.array([row.garbled or 0.0 for row in rows]), weights)
     # The head trained with the encoder flags half of all unusual English, whose few rows weigh little among so many.
     head = fit_binary(train, dev_vectors, _garbled(dev_rows), strength=fit.strength)
     candidates = [fit_pieces(news.marked() + marked.marked())] + ([trained["piece"]] if "piece" in trained else [])

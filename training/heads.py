@@ -117,16 +117,21 @@ def fit_binary(
 
     Its logits are calibrated on dev (Platt 1999).
     """
+    candidates = [fit_soft_targets(train, strength)] + ([] if trained is None else [trained])
+    scores = [auroc(head.logits(dev_vectors)[:, 0], dev_truth) for head in candidates]
+    log.info("binary head: dev AUROC %s (refitted, trained with the encoder)", ", ".join(f"{score:.4f}" for score in scores))
+    return calibrated(candidates[int(np.argmax(scores))], dev_vectors, dev_truth)
+
+
+def fit_soft_targets(train: BinaryRows, strength: float) -> LinearHead:
+    """A logistic regression in which a row is once of either kind, and weighs its share of it."""
     which = np.concatenate([np.arange(len(train.targets))] * 2)
     label = np.repeat([1, 0], len(train.targets))
     weight = np.concatenate([train.weights * train.targets, train.weights * (1 - train.targets)])
     used = weight > 0
-    fitted = LogisticRegression(C=strength, max_iter=400)
-    fitted.fit(train.vectors[which[used]], label[used], sample_weight=weight[used])
-    candidates = [_as_head(fitted)] + ([] if trained is None else [trained])
-    scores = [auroc(head.logits(dev_vectors)[:, 0], dev_truth) for head in candidates]
-    log.info("binary head: dev AUROC %s (refitted, trained with the encoder)", ", ".join(f"{score:.4f}" for score in scores))
-    return calibrated(candidates[int(np.argmax(scores))], dev_vectors, dev_truth)
+    model = LogisticRegression(C=strength, max_iter=400)
+    model.fit(train.vectors[which[used]], label[used], sample_weight=weight[used])
+    return _as_head(model)
 
 
 def calibrated(head: LinearHead, vectors: Floats, truth: npt.NDArray[np.bool_]) -> LinearHead:

@@ -81,12 +81,12 @@ def main() -> None:
     """Rate excerpts in portions, each written before the next begins."""
     options = parser().parse_args()
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
-    from .bases import load_base, tokenizer_file
+    from .bases import layer_numbers, load_base, tokenizer_file
     from .export import export
     from .finetune import load_trained
     from .network import Network
 
-    base = load_base(options.base, layers=[int(index) for index in options.layers.split(",")] if options.layers else None)
+    base = load_base(options.base, layers=layer_numbers(options.layers))
     config: Any = base.config
     network = Network(base, int(config.hidden_size))
     load_trained(network, options.run)

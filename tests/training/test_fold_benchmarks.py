@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("sklearn")
 
+from newsgauge.model.encoder import WindowEncoding
 from newsgauge.training.corpora import Corpora, load_corpora
 from newsgauge.training.rows import LabelledDocument, Row, read_json_lines
 
@@ -176,6 +178,36 @@ def test_every_language_has_its_line(transfer: ModuleType, printed: Printed, mon
     lines = printed(transfer, "--by", "language")
     assert [line[:3] for line in lines[:2]] == [["Nepali", "20", "20"], ["Chinese", "20", "20"]]
     assert float(lines[2][3]) == pytest.approx((float(lines[0][3]) + float(lines[1][3])) / 2, abs=0.002)
+
+
+def test_a_probe_trains_no_encoder(transfer: ModuleType, printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(transfer.GROUPS, "language", {"Nepali": ("ne-en",), "Chinese": ("zh-en",)})
+    monkeypatch.setattr(transfer, "trained", None)
+    lines = printed(transfer, "--by", "language", "--probe")
+    assert [line[:3] for line in lines[:2]] == [["Nepali", "20", "20"], ["Chinese", "20", "20"]]
+    monkeypatch.setattr(transfer.OnnxEncoder, "encode", None)
+    assert printed(transfer, "--by", "language", "--probe") == lines, "a rerun has every embedding already"
+
+
+def test_a_probe_reads_what_the_embeddings_tell(transfer: ModuleType) -> None:
+    class Shouting:
+        """Embeds how loud a sentence is, and refuses to read two at a time."""
+
+        width = 1
+
+        def encode(self, sentences: Sequence[str]) -> Iterator[WindowEncoding]:
+            (sentence,) = sentences
+            yield WindowEncoding(0, 1, np.array([[float(sentence.isupper())]], dtype=np.float32), None)
+
+    def document(name: str, loud: bool) -> LabelledDocument:
+        rows = [Row("STOP", garbled=float(loud), garbled_weight=1.0), Row("go on", garbled=float(not loud), garbled_weight=1.0)]
+        return LabelledDocument(name, tuple(rows * 9), consecutive=name == "twin")
+
+    def fold(told: bool) -> Corpora:
+        return Corpora(quality=[document("a", True)], twins=[document("twin", True)], quality_dev=[document("c", told)])
+
+    assert transfer.probed(Shouting(), fold(True), 1.0, 0) == 1.0
+    assert transfer.probed(Shouting(), fold(False), 1.0, 0) == 0.0, "what is measured takes no part in the fit"
 
 
 def test_what_cannot_be_left_out_is_refused(outlets: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
