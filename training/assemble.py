@@ -20,10 +20,9 @@ from .embed import Embedded, embed, labelled
 from .garbled import DEFAULT_FIT, SentenceFit, fit_documents, fit_sentences
 from .heads import BinaryRows, fit_binary, fit_stance
 from .metrics import auroc, rows_report, threshold_at_false_flags
-from .rows import STANCE_LABELS
+from .rows import STANCE_LABELS, LabelledDocument
 
 LOST_SENTENCES = 0.005
-# Refitted heads are candidates beside those trained with the encoder; so many articles are enough to compare them.
 REFIT_DOCUMENTS = 200
 
 Doubles = npt.NDArray[np.float64]
@@ -47,26 +46,32 @@ def assemble(
     seed: int,
     labels: Sequence[str] = STANCE_LABELS,
     fit: SentenceFit = DEFAULT_FIT,
+    documents: int | None = None,
 ) -> Assembled:
     """Fit and measure every head with the encoder that ships.
 
     *trained*: the heads that were trained with the encoder, by task; those for stance and words ship where they are better on dev.
     *labels*: those of the stance head.
     *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict keep plain settings.
-    *fit*: how the garbled head is fitted.
+    *fit*: how the garbled head is fitted. *documents*: so many labelled articles the stance head learns from; None for a sample, which
+    is enough to tell whether a head that was trained with the encoder is the better one.
     """
-    sample = random.Random(seed).sample(corpora.stance, min(len(corpora.stance), REFIT_DOCUMENTS))
-    train = embed(encoder, sample + corpora.seeds + corpora.twins + corpora.round_trips)
+
+    def articles(most: int) -> list[LabelledDocument]:
+        return random.Random(seed).sample(corpora.stance, min(len(corpora.stance), most)) + corpora.seeds
+
+    train = embed(encoder, articles(REFIT_DOCUMENTS) + corpora.twins + corpora.round_trips)
     dev = embed(encoder, corpora.stance_dev or corpora.seeds_dev)
-    fitted = fit_stance(train, dev, trained=trained.get("stance"), labels=labels)
+    learned = train if documents is None else embed(encoder, articles(documents))
+    fitted = fit_stance(learned, dev, trained=trained.get("stance"), labels=labels)
     rows, vectors = labelled(dev)
     content, content_quality = fit_content(encoder, corpora, train, dev)
     # Rows that a newsroom labelled for stance do not say whether they are clean English; starter articles are.
     news_dev = dev if any(row.garbled is not None for row in dev.rows) else embed(encoder, corpora.seeds_dev)
     garble, garbled_quality = fit_sentences(encoder, corpora, train, news_dev, trained=trained, seed=seed, fit=fit)
     if folder is not None:
-        garble, documents_quality = fit_documents(encoder, corpora, garble, folder, seed=seed)
-        garbled_quality |= documents_quality
+        garble, whole = fit_documents(encoder, corpora, garble, folder, seed=seed)
+        garbled_quality |= whole
     return Assembled(
         Heads(fitted.head, garble, content),
         {

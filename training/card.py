@@ -9,6 +9,9 @@ from typing import Any
 
 from .. import __version__
 
+# A configuration leaves out what is usual: for every architecture that can be exported so many layers.
+USUAL_LAYERS = 12
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
@@ -48,6 +51,8 @@ def card(name: str, about: Mapping[str, Any], labels: Sequence[str], *, command:
             for i, label in enumerate(labels)
         ],
     )
+    origin = f", on the encoder of `{training['from']}`, whose card says how it was trained" if "from" in training else ""
+    unrounded = f" The float network on the same rows: macro-F1 {quality['float']['macro_f1']:.3f}." if "float" in quality else ""
     confusion = table(["truth ↓, said →", *labels], [[label, *map(str, stance["confusion"][i])] for i, label in enumerate(labels)])
     return f"""# newsgauge model `{name}`
 
@@ -55,8 +60,8 @@ Labels every sentence of an English news article **{", ".join(labels[:-1])} or {
 scores garbled machine translation by sentence, word, passage and article. The labels are defined in the project's annotation
 guide (`docs/annotation.md`).
 
-- Encoder: {encoder["base"]}, width {encoder["width"]}, {encoder["kind"]} int8, windows of {encoder["window"]["tokens"]} word pieces
-- Made with: `{command}`
+- Encoder: {encoder["base"]}, {encoder["config"].get("num_hidden_layers", USUAL_LAYERS)} layers, width {encoder["width"]}, {encoder["kind"]} int8, windows of {encoder["window"]["tokens"]} word pieces
+- Made with: `{command}`{origin}
 - Training data: {", ".join(f"{value:,} {key}" for key, value in training["rows"].items() if not key.endswith("_dev"))} rows (of the last two an epoch draws a part); {training["epochs"]} epochs, learning rate {training["learning_rate"]}, seed {training["seed"]}
 
 ## Quality
@@ -66,7 +71,7 @@ data, so expect a little less elsewhere. The training and dev labels were made b
 agree at κ = 0.93 and macro-F1 0.94, and annotators of one family agree more than people would.
 
 Stance, {stance["rows"]} sentences: **macro-F1 {stance["macro_f1"]:.3f}**, accuracy {stance["accuracy"]:.3f}; {stance["acceptable"]:.3f} counting a defensible second
-label as right; expected calibration error {stance["calibration_error"]:.3f}. The float network on the same rows: macro-F1 {quality["float"]["macro_f1"]:.3f}.
+label as right; expected calibration error {stance["calibration_error"]:.3f}.{unrounded}
 `confident` is true for {quality["confident"]["coverage"]:.0%} of these sentences, of which {quality["confident"]["accuracy"]:.0%} are right.
 
 {per_class}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..model.errors import NewsgaugeError
 from ..model.windows import WindowShape
-from .card import versions, without_nan
+from .card import without_nan
 from .precision import PRECISIONS, native_precision
 from .rows import STANCE_LABELS
 
@@ -90,7 +90,7 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora, *, labels: Sequenc
     """
     import torch
 
-    from .bases import load_base, tokenizer_file
+    from .bases import layer_numbers, load_base, tokenizer_file
     from .corpora import epoch_windows
     from .finetune import Schedule, finetune
     from .inference import predict, summary
@@ -101,7 +101,7 @@ def fine_tuned(options: argparse.Namespace, corpora: Corpora, *, labels: Sequenc
     shape = WindowShape(tokens=options.window)
     training_shape = WindowShape(tokens=max(448, options.window))
     table = PieceTable.from_file(tokenizer_file(options.base), corpora.texts(), longest=shape.sentence)
-    layers = [int(index) for index in options.layers.split(",")] if options.layers else None
+    layers = layer_numbers(options.layers)
     encoder = load_base(options.base, layers=layers, frozen=options.frozen)
     config: Any = encoder.config
     network = Network(encoder, int(config.hidden_size), labels=labels)
@@ -150,17 +150,14 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
     """
     import numpy as np
 
-    from ..model.bundle import save
     from ..model.encoder import OnnxEncoder
     from .assemble import assemble
     from .bases import tokenizer_file
-    from .card import card
     from .embed import embed, labelled
     from .export import export
-    from .failures import false_flags, mistakes
+    from .folder import Parts, write_model
     from .garbled import SentenceFit
     from .metrics import rows_report
-    from .plots import plot_reliability, plot_risk_coverage
 
     shape = WindowShape(tokens=options.window)
     tokenizer = Path(tokenizer_file(options.base))
@@ -182,26 +179,15 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
         assembled = with_verdict(assembled, old)
     rows, unrounded = labelled(embed(OnnxEncoder(exact, tokenizer, shape=shape), corpora.stance_dev or corpora.seeds_dev))
     _, rounded = labelled(assembled.dev)
-    quality = assembled.quality
-    quality["float"] = {
-        "macro_f1": rows_report(assembled.heads.stance.probabilities(unrounded).astype(np.float64), rows, network.labels).macro_f1,
-        "cosine": parity(unrounded, rounded),
-    }
-    own = embed(shipped, corpora.seeds_dev)
-    quality["mistakes"] = [asdict(mistake) for mistake in mistakes(assembled.heads.stance, assembled.dev, own)]
-    quality["false_flags"] = false_flags(shipped, assembled.heads.garble, options.seeds / "robustness.jsonl")
-    log.info("quality: %s", json.dumps(quality))
-    about: dict[str, Any] = {
-        "training": {
-            "rows": rows_of(corpora),
-            "epochs": options.epochs,
-            "learning_rate": options.learning_rate,
-            "batch": options.batch,
-            "precision": options.precision or native_precision(),
-            "seed": options.seed,
-        },
-        "quality": quality,
-        "versions": versions(LIBRARIES),
+    exactly = assembled.heads.stance.probabilities(unrounded).astype(np.float64)
+    figures = {"macro_f1": rows_report(exactly, rows, network.labels).macro_f1, "cosine": parity(unrounded, rounded)}
+    training: dict[str, Any] = {
+        "rows": rows_of(corpora),
+        "epochs": options.epochs,
+        "learning_rate": options.learning_rate,
+        "batch": options.batch,
+        "precision": options.precision or native_precision(),
+        "seed": options.seed,
     }
     entry = {
         "kind": "onnx",
@@ -212,17 +198,18 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
         "base": options.base_name or Path(options.base).name,
         "config": json.loads(config.to_json_string(use_diff=True)),
     }
-    text = card(options.output.name, {**about, "encoder": entry}, assembled.heads.stance.labels, command=command or reproduction(options))
-    confidence = assembled.heads.stance.probabilities(rounded).astype(np.float64)
-    right = confidence.argmax(1) == [network.labels.index(str(row.stance)) for row in rows]
-    reliability, risk = (options.run / name for name in ("reliability.png", "risk_coverage.png"))
-    plot_reliability(confidence.max(1), right, reliability)
-    plot_risk_coverage(confidence.max(1), right, assembled.heads.stance.confident_from, risk)
-    files = {"encoder.onnx": small, "tokenizer.json": tokenizer, reliability.name: reliability, risk.name: risk}
-    save(
-        options.output, heads=assembled.heads, encoder=entry, files=files, about=without_nan(about), card=text, overwrite=options.overwrite
+    write_model(
+        options.output,
+        Parts(shipped, entry, small, tokenizer),
+        replace(assembled, quality={**assembled.quality, "float": figures}),
+        corpora,
+        training=training,
+        libraries=LIBRARIES,
+        command=command or reproduction(options),
+        seeds=options.seeds,
+        run=options.run,
+        overwrite=options.overwrite,
     )
-    log.info("wrote %s", options.output)
 
 
 def parity(exact: Floats, rounded: Floats) -> float:
