@@ -160,6 +160,8 @@ def main() -> None:
         )
         results[-1] |= {"calibration_error": report.calibration_error, "training_seconds": seconds}
         print(f"{name}: macro-F1 {report.macro_f1:.3f} [{low:.3f}, {high:.3f}], accuracy {report.accuracy:.3f}", flush=True)
+        # A peer may train for an hour: what was measured before it is not to wait.
+        write(results, len(train_rows.texts), len(rows.texts), options)
 
     for key in options.peers:
         name, library, fit = PEERS[key]
@@ -170,7 +172,6 @@ def main() -> None:
         measure(name, fit(train_rows, rows, options), time.perf_counter() - began)
     for model in options.models:
         measure(f"newsgauge {Path(model).name}", label_probabilities(load(model), dev)[1], None)
-    write(results, len(train_rows.texts), len(rows.texts), options)
 
 
 def parser() -> argparse.ArgumentParser:
