@@ -138,7 +138,7 @@ def changed(name: str, change: Callable[[dict[str, Any]], Any], monkeypatch: pyt
 
 
 ROWS = f"{PREFIX}embeddings.word_embeddings.weight_rows"
-LAST = f"{PREFIX}encoder.layer.5.output.dense"
+LAST = f"{PREFIX}encoder.layer.4.output.dense"
 
 
 @needs_openvino
