@@ -42,9 +42,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--frozen", type=int, help="keep the weights of the embeddings and of so many of the lowest layers (default: train all)"
     )
-    options.add_argument("--seeds", type=Path, default=Path("seeds"), help="folder of the starter data (default: %(default)s)")
-    options.add_argument("--corpora", type=Path, help="folder with stance/ and quality/ (default: the starter data alone)")
-    options.add_argument("--soft", type=Path, help="a teacher's labels (newsgauge.training.teacher) to learn from as well")
+    data_options(options)
     options.add_argument("--run", type=Path, required=True, help="folder for checkpoints and intermediate files; a rerun resumes")
     options.add_argument("--output", type=Path, help="model folder to write (default: stop after fine-tuning)")
     options.add_argument("--overwrite", action="store_true", help="replace the model folder if it exists")
@@ -58,6 +56,14 @@ def parser() -> argparse.ArgumentParser:
         choices=PRECISIONS,
         help="type of the encoder's matrix products (default: bfloat16 where the processor has instructions for it)",
     )
+    return options
+
+
+def data_options(options: argparse.ArgumentParser) -> None:
+    """The options of every command that fits heads: what they learn from, and how."""
+    options.add_argument("--seeds", type=Path, default=Path("seeds"), help="folder of the starter data (default: %(default)s)")
+    options.add_argument("--corpora", type=Path, help="folder with stance/ and quality/ (default: the starter data alone)")
+    options.add_argument("--soft", type=Path, help="a teacher's labels (newsgauge.training.teacher) to learn from as well")
     options.add_argument(
         "--garbled-strength", type=float, default=0.3, help="inverse regularisation of the garbled head (default: %(default)s)"
     )
@@ -65,7 +71,6 @@ def parser() -> argparse.ArgumentParser:
         "--unusual-weight", type=float, default=4.0, help="what a row of unusual English weighs there (default: %(default)s)"
     )
     options.add_argument("--seed", type=int, default=13)
-    return options
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from .corpora import load_corpora
 from .folder import Parts, write_model
 from .garbled import SentenceFit
 from .packing import LIBRARIES
+from .recipe import data_options
 from .shorten import keep_layers
 
 log = logging.getLogger("newsgauge.training.remake")
@@ -31,20 +32,11 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--model", required=True, help="the model with the encoder: a folder or a shipped model's name")
     options.add_argument("--layers", type=int, help="keep so many of the lowest layers (default: all)")
-    options.add_argument("--seeds", type=Path, default=Path("seeds"), help="folder of the starter data (default: %(default)s)")
-    options.add_argument("--corpora", type=Path, help="folder with stance/ and quality/ (default: the starter data alone)")
-    options.add_argument("--soft", type=Path, help="a teacher's labels (newsgauge.training.teacher) to learn from as well")
+    data_options(options)
     options.add_argument("--run", type=Path, required=True, help="folder for intermediate files")
     options.add_argument("--output", type=Path, required=True, help="model folder to write")
     options.add_argument("--overwrite", action="store_true", help="replace the model folder if it exists")
     options.add_argument("--documents", type=int, help="labelled articles that the stance head learns from (default: a sample)")
-    options.add_argument(
-        "--garbled-strength", type=float, default=0.3, help="inverse regularisation of the garbled head (default: %(default)s)"
-    )
-    options.add_argument(
-        "--unusual-weight", type=float, default=4.0, help="what a row of unusual English weighs there (default: %(default)s)"
-    )
-    options.add_argument("--seed", type=int, default=13)
     return options
 
 

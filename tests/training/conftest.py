@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,20 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 @pytest.fixture(scope="session")
 def seeds() -> Path:
     return Path(__file__).resolve().parents[2] / "seeds"
+
+
+@pytest.fixture(scope="session")
+def first_of(seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, int]], Path]:
+    """Makes a folder of starter data with little of anything: of each file named, so many lines."""
+
+    def make(sizes: dict[str, int]) -> Path:
+        folder = tmp_path_factory.mktemp("seeds")
+        for name, size in sizes.items():
+            lines = (seeds / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+            (folder / f"{name}.jsonl").write_text("".join(lines[:size]), encoding="utf-8")
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")

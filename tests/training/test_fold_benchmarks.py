@@ -48,13 +48,8 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def few_seeds(seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Starter data with little of anything."""
-    folder = tmp_path_factory.mktemp("seeds")
-    for name, size in {"s1": 3, "g1": 3, "boilerplate": 20}.items():
-        lines = (seeds / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-        (folder / f"{name}.jsonl").write_text("".join(lines[:size]), encoding="utf-8")
-    return folder
+def few_seeds(first_of: Callable[[dict[str, int]], Path]) -> Path:
+    return first_of({"s1": 3, "g1": 3, "boilerplate": 20})
 
 
 @pytest.fixture(scope="module")

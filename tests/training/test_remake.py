@@ -69,13 +69,8 @@ Command = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def few_seeds(seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Starter data with little of anything."""
-    folder = tmp_path_factory.mktemp("seeds")
-    for name, size in {"s1": 30, "g1": 30, "boilerplate": 60, "robustness": 20}.items():
-        lines = (seeds / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-        (folder / f"{name}.jsonl").write_text("".join(lines[:size]), encoding="utf-8")
-    return folder
+def few_seeds(first_of: Callable[[dict[str, int]], Path]) -> Path:
+    return first_of({"s1": 30, "g1": 30, "boilerplate": 60, "robustness": 20})
 
 
 @pytest.fixture
