@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from folds import begin, figures, parser, trained
 
+from newsgauge.model.bundle import digest
 from newsgauge.model.encoder import Encoder, OnnxEncoder
 from newsgauge.model.windows import WindowShape
 from newsgauge.training.bases import layer_numbers, load_base, tokenizer_file
@@ -28,7 +29,7 @@ from newsgauge.training.corpora import Corpora, load_corpora
 from newsgauge.training.documents import translated_documents
 from newsgauge.training.embed import embed
 from newsgauge.training.export import export
-from newsgauge.training.garbled import MOST_CLEAN, training_rows
+from newsgauge.training.garbled import MOST_CLEAN, is_garbled, training_rows
 from newsgauge.training.heads import fit_soft_targets
 from newsgauge.training.metrics import auroc
 from newsgauge.training.mixture import balanced
@@ -93,8 +94,9 @@ def untrained(chosen: Namespace) -> Encoder:
     graph = chosen.run / "base.onnx"
     chosen.run.mkdir(parents=True, exist_ok=True)
     export(load_base(chosen.base, layers=layer_numbers(chosen.layers)), graph, int8=True)
-    shipped = OnnxEncoder(graph, Path(tokenizer_file(chosen.base)), shape=WindowShape(tokens=chosen.window))
-    return CachedEncoder(shipped, f"{chosen.base} {chosen.layers} {chosen.window}", chosen.run / "embeddings")
+    tokenizer = Path(tokenizer_file(chosen.base))
+    shipped = OnnxEncoder(graph, tokenizer, shape=WindowShape(tokens=chosen.window))
+    return CachedEncoder(shipped, f"{digest(graph)} {digest(tokenizer)} {chosen.window}", chosen.run / "embeddings")
 
 
 def probed(encoder: Encoder, fold: Corpora, strength: float, seed: int) -> float:
@@ -107,9 +109,8 @@ def probed(encoder: Encoder, fold: Corpora, strength: float, seed: int) -> float
     ]
     parts = [embed(encoder, [alone(document) for document in kind]) for kind in kinds]
     dev = embed(encoder, fold.quality_dev)
-    truth = np.array([(row.garbled or 0.0) >= 0.9 for row in dev.rows])
     head = fit_soft_targets(training_rows(parts, [1.0] * len(parts)), strength)
-    return auroc(head.logits(dev.vectors)[:, 0], truth)
+    return auroc(head.logits(dev.vectors)[:, 0], is_garbled(dev.rows))
 
 
 def alone(document: LabelledDocument) -> LabelledDocument:

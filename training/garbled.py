@@ -74,7 +74,8 @@ def training_rows(parts: Sequence[Embedded], factors: Sequence[float]) -> Binary
     return BinaryRows(vectors, targets, np.array([row.garbled_weight for row in rows]) * factor)
 
 
-def _garbled(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
+def is_garbled(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
+    """Which rows are severely garbled. *Shape:* (rows,)."""
     return np.array([(row.garbled or 0.0) >= 0.9 for row in rows], dtype=bool)
 
 
@@ -109,7 +110,7 @@ def fit_sentences(
     wrecks = {"twins": embed(encoder, corpora.twins_dev), "round_trips": embed(encoder, corpora.round_trips_dev)}
     dev_rows, dev_vectors = _decided(*_joined([dev, originals, *wrecks.values()]))
     # The head trained with the encoder flags half of all unusual English, whose few rows weigh little among so many.
-    head = fit_binary(train, dev_vectors, _garbled(dev_rows), strength=fit.strength)
+    head = fit_binary(train, dev_vectors, is_garbled(dev_rows), strength=fit.strength)
     candidates = [fit_pieces(news.marked() + marked.marked())] + ([trained["piece"]] if "piece" in trained else [])
     examples = [example for part in (originals, *wrecks.values()) for example in part.marked()]
     # A verdict that was fitted with another encoder reads these logits too.
@@ -117,7 +118,7 @@ def fit_sentences(
     tried = [(best_piece_threshold(candidate, examples), candidate) for candidate in candidates]
     (piece_threshold, piece_f1), pieces = max(tried, key=lambda pair: pair[0][1])
 
-    head, signs = fit_signs(head, dev_vectors, _signs(dev_rows), _garbled(dev_rows))
+    head, signs = fit_signs(head, dev_vectors, _signs(dev_rows), is_garbled(dev_rows))
     plain = LinearHead.zeros(1, len(VERDICT_FEATURES))
     garble = GarbleHead(head, signs, pieces, 0.5, piece_threshold, PassageChain(1.0, 0.0, 2.0, 1.0, 0.0), plain, 0.5)
 
@@ -130,7 +131,7 @@ def fit_sentences(
     if len(starters):
         threshold = max(threshold, threshold_at_false_flags(starters, FALSE_FLAGS_ON_STARTERS))
     known = np.array([row.garbled is not None for row in dev.rows], dtype=bool)
-    said, said_truth = probabilities(dev.rows, dev.vectors)[known], _garbled([row for row in dev.rows if row.garbled is not None])
+    said, said_truth = probabilities(dev.rows, dev.vectors)[known], is_garbled([row for row in dev.rows if row.garbled is not None])
     by_corpus = {}
     for index, document in enumerate(corpora.quality_dev):
         inside = dev.document[known] == index
@@ -147,7 +148,7 @@ def fit_sentences(
     }
     for kind, part in wrecks.items():
         kind_rows, kind_vectors = _decided(*_joined([part, originals]))
-        truth = _garbled(kind_rows)
+        truth = is_garbled(kind_rows)
         if truth.any():
             told = probabilities(kind_rows, kind_vectors)
             quality |= {f"{kind}_auroc": auroc(told, truth), f"recall_{kind}": _recall(told, truth, threshold)}

@@ -22,8 +22,6 @@ from .packing import LIBRARIES
 from .recipe import data_options
 from .shorten import keep_layers
 
-log = logging.getLogger("newsgauge.training.remake")
-
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
@@ -62,7 +60,7 @@ def remake(options: argparse.Namespace) -> None:
     entry = dict(encoder_entry(folder, bundle.manifest))
     options.run.mkdir(parents=True, exist_ok=True)
     graph, tokenizer = folder / entry["file"], folder / entry["tokenizer"]
-    trained = {"stance": bundle.heads.stance.head, "piece": bundle.heads.garble.piece}
+    encoder, trained = bundle.encoder, {"stance": bundle.heads.stance.head, "piece": bundle.heads.garble.piece}
     if options.layers is not None:
         import onnx
 
@@ -71,9 +69,9 @@ def remake(options: argparse.Namespace) -> None:
         graph = options.run / "encoder.onnx"
         onnx.save(model, str(graph))
         entry["config"] = {**entry["config"], "num_hidden_layers": options.layers}
+        encoder = OnnxEncoder(graph, tokenizer, shape=WindowShape(**entry["window"]))
         # They were trained to read the layer that is no longer there.
         trained = {}
-    encoder = OnnxEncoder(graph, tokenizer, shape=WindowShape(**entry["window"]))
     corpora = load_corpora(options.seeds, options.corpora, soft=options.soft)
     assembled = assemble(
         encoder,
