@@ -63,6 +63,19 @@ _PLAIN_END = re.compile(
     r"(?:(?<![^\W_])[a-z]{2,}[.?!][\"”’')\]]{0,4}|[.?!][\"”’']{0,2}[)\]][\"”’']{0,2}|[)\]][.?!])(\s+)(?=[\"“‘(\[]{0,3}[A-Z])"
 )
 
+# Where a sentence may begin in text that has no capitals: after a word and its stop, or after a stop that no abbreviation has.
+_NEXT = re.compile(r"(?:(?<![\w.’'-])(\d+|\w[\w’'-]+)\.|[?!…]|[%)\]]\.)[\"”’')\]]{0,4}\s+[\"“‘'(\[]{0,3}[a-z]")
+
+
+def capitalised(text: str) -> str:
+    """``text`` of the same length; where it is all in small letters, with a capital after each stop, by which a sentence is told."""
+    return _NEXT.sub(_with_capital, text) if text.islower() else text
+
+
+def _with_capital(match: re.Match[str]) -> str:
+    found = match.group()
+    return found if match.group(1) in _BOUND | _LOOSE | _NUMBERED else found[:-1] + found[-1].upper()
+
 
 def gap(text: str, position: int) -> tuple[int, int]:
     """``(left, right)``: ``text[left:right]`` is the white space, quotation marks and brackets around ``position``, 40 at most a side."""

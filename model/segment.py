@@ -10,7 +10,7 @@ from heapq import merge
 from itertools import pairwise
 from typing import Protocol
 
-from .boundaries import QUOTES, cut, gap, is_boundary, plain_ends, quotations
+from .boundaries import QUOTES, capitalised, cut, gap, is_boundary, plain_ends, quotations
 from .document import Document
 from .reading import UNSEEN
 
@@ -49,10 +49,10 @@ class SentencexSegmenter:
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Sentences of ``text`` as ``(start, end)``, in code points: in order, without overlap, all that is not white space."""
         if not UNSEEN.search(text):
-            return _partition(text, self._starts(text))
+            return _partition(text, self._starts(capitalised(text)))
         # What a reader does not see neither ends a sentence nor keeps one from ending: it is left out, and its places are counted.
         places = array("q", (place for place, character in enumerate(text) if not UNSEEN.match(character)))
-        shown = UNSEEN.sub("", text)
+        shown = capitalised(UNSEEN.sub("", text))
         return _partition(text, (places[start - 1] + 1 for start in self._starts(shown)))
 
     def _starts(self, text: str) -> Iterator[int]:

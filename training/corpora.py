@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..model.errors import NewsgaugeError
 from ..model.windows import WindowShape
 from .annotations import ANNOTATIONS, REREADINGS, read_annotations, reread, stretches
 from .documents import is_human, is_weak, system_held_out, translated_documents
@@ -29,6 +30,17 @@ from .rows import (
 from .soft import blended, read_opinions
 from .wordpieces import PieceTable
 
+FILES = (
+    "stance/train.jsonl",
+    "stance/dev.jsonl",
+    "stance/unlabelled.jsonl.gz",
+    "quality/train.jsonl",
+    "quality/dev.jsonl",
+    "quality/apertium_roundtrip.jsonl",
+    "quality/machine_output_unrated.jsonl.gz",
+    "quality/real_twins.jsonl",
+)
+"""What a folder of corpora holds."""
 # The verdict is fitted on documents that the encoder never saw, and needs more than a handful of each kind.
 PLAIN_DEV_SHARE = 0.35
 
@@ -81,8 +93,11 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
     """The starter data in *seeds*; where *corpora* is given, its folders ``stance`` and ``quality``, with the labels that *seeds*
     adds to them; where *soft* is, a teacher's labels of what nobody labelled.
 
-    Without *corpora* the held-out starter articles are the stance dev set.
+    Without *corpora* the held-out starter articles are the stance dev set. :class:`NewsgaugeError` where *corpora* lacks one of
+    :data:`FILES`.
     """
+    if corpora is not None and (missing := [name for name in FILES if not (corpora / name).is_file()]):
+        raise NewsgaugeError(f"{corpora} lacks {', '.join(missing)}; expected a folder of corpora that holds {', '.join(FILES)}.")
     starters = seed_documents(seeds)
     twins = twin_documents(sorted(seeds.glob("g*.jsonl")))
     round_trips = twin_documents(sorted(seeds.glob("garbled/r*.jsonl")))
@@ -104,9 +119,10 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
         stance = blended(stance, opinions)
         if (seeds / REREADINGS).is_file():
             stance = reread(stance, seeds / REREADINGS)
-        unlabelled, annotations = corpora / "stance/unlabelled.jsonl.gz", seeds / ANNOTATIONS
-        codes = read_annotations(annotations) if annotations.is_file() and unlabelled.is_file() else {}
-        for document in stretches(read_json_lines(unlabelled), codes, opinions) if opinions or codes else ():
+        annotations = seeds / ANNOTATIONS
+        codes = read_annotations(annotations) if annotations.is_file() else {}
+        unlabelled = read_json_lines(corpora / "stance/unlabelled.jsonl.gz")
+        for document in stretches(unlabelled, codes, opinions) if opinions or codes else ():
             (stance if any(row.stance for row in document.rows) else rated).append(document)
     return Corpora(
         stance=stance,

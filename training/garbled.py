@@ -24,7 +24,7 @@ from .embed import Embedded, Floats, embed
 from .heads import BinaryRows, best_piece_threshold, calibrated_pieces, fit_binary, fit_chain, fit_pieces, fit_signs, fit_verdict
 from .metrics import auroc, threshold_at_false_flags
 from .mixture import balanced
-from .rows import LabelledDocument, Row
+from .rows import CLEAN, SEVERE, LabelledDocument, Row
 
 FALSE_FLAGS_ON_NEWS = 0.01
 # Invented news is livelier than agency news, and nearer to what else people score.
@@ -76,12 +76,12 @@ def training_rows(parts: Sequence[Embedded], factors: Sequence[float]) -> Binary
 
 def is_garbled(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
     """Which rows are severely garbled. *Shape:* (rows,)."""
-    return np.array([(row.garbled or 0.0) >= 0.9 for row in rows], dtype=bool)
+    return np.array([(row.garbled or 0.0) >= SEVERE for row in rows], dtype=bool)
 
 
 def _decided(rows: list[Row], vectors: Floats) -> tuple[list[Row], Floats]:
-    """Without the mild faults, of which nobody can say whether they should be flagged."""
-    keep = np.array([not 0.2 < (row.garbled or 0.0) < 0.9 for row in rows], dtype=bool)
+    """Without the mild faults."""
+    keep = np.array([not CLEAN < (row.garbled or 0.0) < SEVERE for row in rows], dtype=bool)
     return [row for row, kept in zip(rows, keep, strict=True) if kept], vectors[keep]
 
 

@@ -82,7 +82,10 @@ def main() -> None:
         raise SystemExit(f"{options.output} exists; choose another folder or add --overwrite.")
     from .corpora import load_corpora
 
-    corpora = load_corpora(options.seeds, options.corpora, soft=options.soft)
+    try:
+        corpora = load_corpora(options.seeds, options.corpora, soft=options.soft)
+    except (NewsgaugeError, OSError) as error:
+        raise SystemExit(f"Nothing was trained: {error}") from error
     network = fine_tuned(options, corpora)
     if options.output is not None:
         package(options, corpora, network)

@@ -15,6 +15,7 @@ from ..model.encoder import OnnxEncoder
 from ..model.errors import NewsgaugeError
 from ..model.windows import WindowShape
 from .assemble import assemble
+from .card import USUAL_LAYERS
 from .corpora import load_corpora
 from .folder import Parts, write_model
 from .garbled import SentenceFit
@@ -61,7 +62,7 @@ def remake(options: argparse.Namespace) -> None:
     options.run.mkdir(parents=True, exist_ok=True)
     graph, tokenizer = folder / entry["file"], folder / entry["tokenizer"]
     encoder, trained = bundle.encoder, {"stance": bundle.heads.stance.head, "piece": bundle.heads.garble.piece}
-    if options.layers is not None:
+    if options.layers not in (None, entry["config"].get("num_hidden_layers", USUAL_LAYERS)):
         import onnx
 
         model = onnx.load(str(graph))

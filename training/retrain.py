@@ -21,7 +21,7 @@ from .evaluate import Evaluation, Judged, compared, embed_rows, judge, quality_p
 from .labels import QUALITY_LABELS, LabelledRow
 from .metrics import confusion_by_group, macro_f1_of
 from .refit import Plan, quality_examples, refit_quality, refit_stance
-from .rows import STANCE_LABELS, LabelledDocument
+from .rows import CLEAN, SEVERE, STANCE_LABELS, LabelledDocument
 from .split import CROSS_VALIDATED, groups
 from .starter import Starter
 
@@ -29,8 +29,6 @@ Floats = npt.NDArray[np.float32]
 
 FEWEST_ROWS = 20
 """Fewer labelled rows of a scheme can neither train nor measure anything."""
-# Mild faults may count as either.
-CLEAN, GARBLED = 0.2, 0.9
 
 
 @dataclass(frozen=True)
@@ -158,9 +156,9 @@ def _stance_guard(encoder: Encoder, starter: Starter, labels: Sequence[str]) -> 
 def _quality_guard(encoder: Encoder, documents: Sequence[LabelledDocument], heads: Heads) -> Examples:
     """The rows of *documents* that are clearly clean or clearly garbled."""
     found = embed(encoder, documents)
-    decided = [i for i, row in enumerate(found.rows) if row.garbled is not None and not CLEAN < row.garbled < GARBLED]
+    decided = [i for i, row in enumerate(found.rows) if row.garbled is not None and not CLEAN < row.garbled < SEVERE]
     rows = [found.rows[i] for i in decided]
-    garbled = [(row.garbled or 0.0) >= GARBLED for row in rows]
+    garbled = [(row.garbled or 0.0) >= SEVERE for row in rows]
     weights = np.array([row.garbled_weight for row in rows])
     return quality_examples(heads.garble, found.vectors[decided], [row.text for row in rows], garbled, weights)
 

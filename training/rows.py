@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 STANCE_LABELS = ("accusation", "denial", "evidence", "analysis")
+# Targets between the two are mild faults, of which nobody can say whether they should be flagged.
+CLEAN, SEVERE = 0.2, 0.9
 
 
 @dataclass(frozen=True, slots=True)

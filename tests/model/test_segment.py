@@ -123,6 +123,10 @@ def test_a_careless_segmenter_loses_nothing(text: str) -> None:
         ("The list: 1. Harbour. 2. Bridge.", 3),
         ("He paused... then went on.", 1),
         ("The line broke\nin the middle. And went\non.", 2),
+        # Without a capital anywhere.
+        ("the mayor denied it. nobody was hurt on jan. 5. (he left!) then it ended… or not", 4),
+        ("the u.s. forces met mr. smith of acme inc. at 5 p.m. on monday, e.g. at no. 5", 1),
+        ("one capital in this one, by Ada. it is as it was.", 1),
     ],
 )
 def test_repairs(text: str, count: int) -> None:

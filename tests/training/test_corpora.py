@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from newsgauge.model.errors import NewsgaugeError
 from newsgauge.model.windows import WindowShape
 from newsgauge.training.corpora import Corpora, epoch_windows, held_out, load_corpora
 from newsgauge.training.documents import system_held_out, translated_documents
@@ -127,6 +128,13 @@ def test_without_corpora_there_are_only_starter_data(starters: Corpora) -> None:
 def test_a_folder_without_starter_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="boilerplate"):
         load_corpora(tmp_path, None)
+
+
+def test_a_folder_that_lacks_a_file_of_the_corpora_is_refused(tmp_path: Path, seeds: Path) -> None:
+    (tmp_path / "stance").mkdir()
+    (tmp_path / "stance/train.jsonl").touch()
+    with pytest.raises(NewsgaugeError, match=r"lacks stance/dev.jsonl, .*; expected a folder of corpora that holds stance/train.jsonl"):
+        load_corpora(seeds, tmp_path)
 
 
 def test_an_epoch_holds_every_training_row_and_no_dev_row(starters: Corpora, tokenizer_path: Path) -> None:

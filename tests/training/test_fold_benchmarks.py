@@ -73,6 +73,7 @@ def corpora(seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
     write(folder / "stance/train.jsonl", stance[: len(stance) // 2])
     write(folder / "stance/dev.jsonl", stance[len(stance) // 2 :])
+    write(folder / "stance/unlabelled.jsonl.gz", [])
     rated = [
         {
             "id": f"{corpus}:{number}",

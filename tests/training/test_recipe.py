@@ -132,6 +132,12 @@ def test_an_existing_model_is_refused_before_anything_is_trained(seeds: Path, tm
     assert not (tmp_path / "run").exists()
 
 
+def test_missing_corpora_are_one_line_before_anything_is_trained(seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "fine_tuned", lambda *_: pytest.fail("training started"))
+    with pytest.raises(SystemExit, match=r"Nothing was trained: .*nowhere lacks stance/train.jsonl, "):
+        make(tmp_path / "base", seeds, tmp_path / "run", tmp_path / "model", "--corpora", str(tmp_path / "nowhere"))
+
+
 def test_overwrite_lets_the_run_begin(seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = tmp_path / "model"
     output.mkdir()

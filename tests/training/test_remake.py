@@ -103,7 +103,11 @@ def test_a_shorter_model_keeps_its_weights_and_scores(command: Command, small_mo
     assert len({sentence.label for sentence in article.sentences}) > 2
 
 
-def test_with_all_layers_the_old_heads_are_candidates(command: Command, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("said", [False, True])
+def test_with_all_layers_the_old_heads_are_candidates(
+    said: bool, command: Command, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = load(small_model).manifest["encoder"]["config"]["num_hidden_layers"]
     given: dict[str, Any] = {}
     assemble = remake.assemble
 
@@ -112,7 +116,7 @@ def test_with_all_layers_the_old_heads_are_candidates(command: Command, small_mo
         return assemble(*args, **options)
 
     monkeypatch.setattr(remake, "assemble", spied)
-    folder = command()
+    folder = command(*(("--layers", str(layers)) if said else ()))
     heads = load(small_model).heads
     assert np.array_equal(given["trained"]["stance"].weight, heads.stance.head.weight)
     assert np.array_equal(given["trained"]["piece"].weight, heads.garble.piece.weight)
