@@ -44,6 +44,8 @@ COLUMNS = frozenset(
 """The columns that a summary of articles has whatever the labels are; a label is a column there too, and so is ``share_LABEL``."""
 MOST_CORRECTIONS = 16
 """So often can a model be retrained, one time upon another."""
+MOST_REACH = 16
+"""Over so many sentences on each side a passage chain looks at most."""
 LEAST_TEMPERATURE = 1e-3
 """Sharper than any calibration; with weights up to :data:`~newsgauge.model.heads.LARGEST` nothing overflows from here on."""
 
@@ -217,7 +219,9 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
         if garbled[name] != list(known):
             raise ValueError(f"{name} are {garbled[name]!r}; this version of newsgauge knows {list(known)!r}")
     chain = {name: _finite(garbled["chain"], name) for name in garbled["chain"]}
-    shortest = int(chain.pop("shortest"))
+    shortest, reach = int(chain.pop("shortest")), int(chain.pop("reach", 1))
+    if not 1 <= reach <= MOST_REACH:
+        raise ValueError(f"the chain reaches over {reach} sentences; expected 1 to {MOST_REACH}")
 
     def head(name: str, outputs: int, inputs: int = width) -> LinearHead:
         try:
@@ -240,7 +244,7 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
             piece=head("piece", 1),
             threshold=_finite(garbled, "threshold"),
             piece_threshold=_finite(garbled, "piece_threshold"),
-            chain=PassageChain(**chain, shortest=shortest),
+            chain=PassageChain(**chain, shortest=shortest, reach=reach),
             verdict=head("verdict", 1, len(VERDICT_FEATURES)),
             verdict_threshold=_finite(garbled, "verdict_threshold"),
         ),

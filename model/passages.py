@@ -15,9 +15,9 @@ Array = npt.NDArray[np.float64]
 class PassageChain:
     """A linear-chain conditional random field with the states clean and garbled (Lafferty et al. 2001).
 
-    The state score of a sentence is ``scale * logit + neighbours * mean + offset``, with the mean of the logits of the two
-    sentences beside it (at an end of the article its own stands in for one). The encoder reads a sentence among its neighbours,
-    and their garble rubs off on it: a negative weight takes that off again. ``enter`` and ``leave`` are the log-odds against a
+    The state score of a sentence is ``scale * logit + neighbours * mean + offset``, with the mean of the logits of ``reach``
+    sentences on each side of it (past an end of the article its last one stands in). The encoder reads a sentence among its
+    neighbours, and their garble rubs off on it: a negative weight takes that off again. ``enter`` and ``leave`` are the log-odds against a
     change of state, clean to garbled and back. All five are fitted on documents with garbled runs inside. ``shortest`` is the
     least number of sentences that make a passage.
     """
@@ -28,9 +28,12 @@ class PassageChain:
     leave: float
     neighbours: float
     shortest: int = 2
+    reach: int = 1
 
     def _scores(self, logits: Array) -> tuple[Array, Array]:
-        beside = (np.concatenate([logits[:1], logits[:-1]]) + np.concatenate([logits[1:], logits[-1:]])) / 2
+        places, last = np.arange(len(logits)), len(logits) - 1
+        around = [logits[(places + step).clip(0, last)] for step in range(-self.reach, self.reach + 1) if step]
+        beside = np.sum(around, axis=0) / (2 * self.reach)
         emission = np.stack([np.zeros_like(logits), self.scale * logits + self.neighbours * beside + self.offset], axis=1)
         transition = np.array([[0.0, -self.enter], [-self.leave, 0.0]])
         return emission, transition

@@ -149,8 +149,10 @@ def _garbled(figures: Mapping[str, Any]) -> str:
     caught = [f"{figures['recall_dev']:.1%} of the garbled dev sentences"] if known("recall_dev") else []
     for kind, told in (("twins", "written garbled twins"), ("round_trips", "machine round trips")):
         if known(f"{kind}_auroc"):
+            against = figures[f"{kind}_within_auroc"] if known(f"{kind}_within_auroc") else None
+            within = "" if against is None else f"; against sentences of the same texts that came through intact {against:.3f}"
             lines.append(
-                f"- {told} of articles held out, severe damage against clean articles held out: AUROC {figures[f'{kind}_auroc']:.3f}"
+                f"- {told} of articles held out, severe damage against clean articles held out: AUROC {figures[f'{kind}_auroc']:.3f}{within}"
             )
             caught.append(f"{figures[f'recall_{kind}']:.1%} of the severely damaged sentences in {told}")
     starters = f" and {figures['false_flags_on_starters']:.1%} on held-out starter articles" if known("false_flags_on_starters") else ""
@@ -159,8 +161,13 @@ def _garbled(figures: Mapping[str, Any]) -> str:
     )
     lines.append(f"- words: F1 {figures['piece_f1']:.3f} over word pieces of held-out twins and round trips (threshold chosen on them)")
     if known("passage_f1"):
+        whole = (
+            f"; {figures['passage_whole']:.1%} of the sentences of wholly machine-translated ones lie in passages"
+            if known("passage_whole")
+            else ""
+        )
         lines.append(
-            f"- passages: sentence F1 {figures['passage_f1']:.3f} on documents with a garbled run inside, machine output of systems that the chain was not fitted on"
+            f"- passages: sentence F1 {figures['passage_f1']:.3f} on documents with a garbled run inside, machine output of systems that the chain was not fitted on{whole}"
         )
     if known("article_auroc"):
         lines.append(

@@ -35,7 +35,7 @@ NATIVE_DOCUMENTS = 250
 MOST_CLEAN = 1500
 # Parts that the systems are dealt out to, to fit on all but one and measure on that; documents with a garbled run inside for each.
 FOLDS = 5
-SPLICES = 60
+SPLICES = 120
 SHORTEST_JUDGED = 10
 # Few documents that are no news stand for much of what people will score.
 PLAIN_WEIGHT = 3.0
@@ -147,16 +147,24 @@ def fit_sentences(
         "piece_f1": piece_f1,
     }
     for kind, part in wrecks.items():
-        kind_rows, kind_vectors = _decided(*_joined([part, originals]))
-        truth = is_garbled(kind_rows)
-        if truth.any():
-            told = probabilities(kind_rows, kind_vectors)
-            quality |= {f"{kind}_auroc": auroc(told, truth), f"recall_{kind}": _recall(told, truth, threshold)}
+        told, severe = probabilities(part.rows, part.vectors), is_garbled(part.rows)
+        intact = np.array([(row.garbled or 0.0) <= CLEAN for row in part.rows], dtype=bool)
+        if severe.any():
+            quality |= {
+                f"{kind}_auroc": _told_apart(told[severe], starters),
+                f"{kind}_within_auroc": _told_apart(told[severe], told[intact]),
+                f"recall_{kind}": _recall(told, severe, threshold),
+            }
     return replace(garble, threshold=threshold), quality
 
 
 def _signs(rows: Sequence[Row]) -> list[tuple[Sign, ...]]:
     return [find_signs(row.text) for row in rows]
+
+
+def _told_apart(garbled: Doubles, clean: Doubles) -> float:
+    """How well the scores of garbled sentences are told from those of clean ones, as AUROC."""
+    return auroc(np.concatenate([garbled, clean]), np.repeat([True, False], [len(garbled), len(clean)]))
 
 
 def _recall(probabilities: Doubles, garbled: npt.NDArray[np.bool_], threshold: float) -> float:
@@ -198,15 +206,19 @@ def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder
     :data:`SHORTEST_JUDGED` sentences.
     """
     judged = judged_documents(corpora, folder, seed)
-    parts = [_sequences(encoder, garble, part) for part in _spliced_parts(judged, seed)]
+    embedded = embed(encoder, [found.document for found in judged])
+    logits = _by_document(garble.logits(embedded.vectors, _signs(embedded.rows)), embedded, len(judged))
+    folds = _machine_folds(judged)
+    parts = [_sequences(encoder, garble, part) for part in _spliced_parts(judged, folds, seed)]
     said: list[npt.NDArray[np.int64]] = []
-    for part in parts:
+    whole: list[npt.NDArray[np.int64]] = []
+    for part, members in zip(parts, folds, strict=True):
         chain = fit_chain([one for other in parts if other is not part for one in other])
-        said += [_marked(chain, logits) for logits, _ in part]
+        said += [_marked(chain, values) for values, _ in part]
+        whole += [_marked(chain, logits[i]) for i in members if len(logits[i]) >= SHORTEST_JUDGED]
     spliced_documents = [one for part in parts for one in part]
     truth = np.concatenate([states for _, states in spliced_documents])
 
-    embedded = embed(encoder, [found.document for found in judged])
     words = _by_document(garble.word_logits(embedded.vectors), embedded, len(judged))
     machine = np.array([found.machine for found in judged])
     weights = np.array([found.weight for found in judged])
@@ -222,6 +234,7 @@ def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder
     finished = replace(garble, chain=fit_chain(spliced_documents), verdict=verdict, verdict_threshold=max(0.5, threshold))
     return finished, {
         "passage_f1": float(f1_score(truth, np.concatenate(said))),
+        "passage_whole": float(np.concatenate(whole).mean()) if whole else float("nan"),
         "article_auroc": auroc(out_of_fold[plain], machine[plain]),
         "article_recall": float((out_of_fold[plain & machine] >= finished.verdict_threshold).mean()),
         "article_false_flags": float((out_of_fold[plain & ~machine] >= finished.verdict_threshold).mean()),
@@ -229,15 +242,22 @@ def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder
     }
 
 
-def _spliced_parts(judged: Sequence[JudgedDocument], seed: int) -> list[list[tuple[LabelledDocument, list[int]]]]:
+def _machine_folds(judged: Sequence[JudgedDocument]) -> list[list[int]]:
+    """The places of the machine-translated documents, dealt out so that no two folds share a system."""
+    places = [i for i, found in enumerate(judged) if found.machine]
+    systems = [judged[i].system for i in places]
+    folds = GroupKFold(min(FOLDS, len(set(systems)))).split(systems, groups=systems)
+    return [[places[member] for member in members] for _, members in folds]
+
+
+def _spliced_parts(
+    judged: Sequence[JudgedDocument], folds: Sequence[Sequence[int]], seed: int
+) -> list[list[tuple[LabelledDocument, list[int]]]]:
     """Spliced documents in parts that share no system and no host."""
     native = [found.document for found in judged if found.system == "native"]
-    machine = [found for found in judged if found.machine]
-    systems = [found.system for found in machine]
-    folds = GroupKFold(min(FOLDS, len(set(systems)))).split(systems, groups=systems)
     return [
-        spliced(native[number::FOLDS], [machine[i].document for i in members], SPLICES, seed + number)
-        for number, (_, members) in enumerate(folds)
+        spliced(native[number::FOLDS], [judged[i].document for i in members], SPLICES, seed + number)
+        for number, members in enumerate(folds)
     ]
 
 

@@ -26,6 +26,8 @@ from .rows import STANCE_LABELS, Row, soft_stance
 
 log = logging.getLogger(__name__)
 
+# So many sentences off, what garble leaves on a clean neighbour is still to be seen.
+CHAIN_REACH = 2
 # Of so many sentences are the short articles that the verdict learns from.
 CROPS = (1, 2, 3, 5, 8)
 
@@ -200,7 +202,7 @@ def fit_chain(sequences: Sequence[tuple[Doubles, Sequence[int]]]) -> PassageChai
 
 def _chain(values: Doubles) -> PassageChain:
     scale, offset, enter, leave, neighbours = map(float, values)
-    return PassageChain(scale, offset, enter, leave, neighbours)
+    return PassageChain(scale, offset, enter, leave, neighbours, reach=CHAIN_REACH)
 
 
 def fit_verdict(documents: Sequence[Doubles], machine: Sequence[bool], weights: Sequence[float]) -> LinearHead:

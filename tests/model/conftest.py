@@ -29,7 +29,7 @@ def small_heads(width: int = 4) -> Heads:
         piece=head(1),
         threshold=0.25,
         piece_threshold=0.125,
-        chain=PassageChain(1.5, -0.5, 3.0, 2.0, -0.25, shortest=3),
+        chain=PassageChain(1.5, -0.5, 3.0, 2.0, -0.25, shortest=3, reach=2),
         verdict=head(1, len(VERDICT_FEATURES)),
         verdict_threshold=0.75,
     )

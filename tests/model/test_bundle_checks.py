@@ -106,14 +106,14 @@ def test_what_a_manifest_may_say_at_most(model: Path) -> None:
         manifest["stance"] = {"temperature": 1e-3, "confident_from": 1e6}
         manifest["garbled"]["threshold"] = -1e6
         manifest["content"]["threshold"] = 1
-        manifest["garbled"]["chain"]["shortest"] = 2.0
+        manifest["garbled"]["chain"] |= {"shortest": 2.0, "reach": 16}
 
     edit(model, extreme)
     new_heads(model, lambda arrays: arrays.update({"stance.weight": np.ones((2, 4), np.float32), "stance.bias": np.ones(2, np.float32)}))
     heads = load(model).heads
     assert heads.stance.labels == ("a", "b" * 100)
     assert (heads.stance.temperature, heads.stance.confident_from) == (1e-3, 1e6)
-    assert (heads.garble.threshold, heads.content.threshold, heads.garble.chain.shortest) == (-1e6, 1.0, 2)
+    assert (heads.garble.threshold, heads.content.threshold, heads.garble.chain.shortest, heads.garble.chain.reach) == (-1e6, 1.0, 2, 16)
     assert isinstance(heads.content.threshold, float) and isinstance(heads.garble.chain.shortest, int)
 
 
@@ -342,6 +342,11 @@ def test_a_setting_is_read_from_its_own_section(model: Path, name: str) -> None:
 def test_every_setting_of_the_garbled_head_is_needed(model: Path, name: str) -> None:
     edit(model, lambda manifest: manifest["garbled"].pop(name))
     assert f"KeyError: '{name}'" in refusal(model)
+
+
+def test_a_chain_of_an_earlier_release_looks_at_the_next_sentence_alone(model: Path) -> None:
+    edit(model, lambda manifest: manifest["garbled"]["chain"].pop("reach"))
+    assert load(model).heads.garble.chain.reach == 1
 
 
 @pytest.mark.parametrize("name", ["stance", "garbled", "signs", "piece", "verdict", "content"])

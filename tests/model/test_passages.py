@@ -20,14 +20,16 @@ CHAINS = st.builds(
     leave=st.floats(-5, 8),
     neighbours=st.floats(-3, 3),
     shortest=st.integers(1, 3),
+    reach=st.integers(1, 4),
 )
 PLAIN = PassageChain(scale=1.0, offset=0.0, enter=3.0, leave=2.0, neighbours=0.0)
 
 
 def by_hand(chain: PassageChain, logits: np.ndarray, states: tuple[int, ...]) -> float:
     """The score of a state sequence, written out from the description of the chain."""
-    ends = [logits[0], *logits.tolist(), logits[-1]]
-    beside = [(before + after) / 2 for before, after in zip(ends[:-2], ends[2:], strict=True)]
+    reach = chain.reach
+    wide = [logits[0]] * reach + logits.tolist() + [logits[-1]] * reach
+    beside = [(sum(wide[i : i + reach]) + sum(wide[i + reach + 1 : i + 2 * reach + 1])) / (2 * reach) for i in range(len(logits))]
     score = sum(
         chain.scale * logit + chain.neighbours * mean + chain.offset
         for logit, mean, state in zip(logits.tolist(), beside, states, strict=True)
@@ -105,6 +107,13 @@ def test_what_rubs_off_from_garbled_neighbours_is_taken_off_again() -> None:
     logits = np.array([-2.0, -2.0, 0.5, 4.0, 4.0, 4.0, 0.5, -2.0, -2.0])
     assert [run[:2] for run in PassageChain(1.0, 0.0, 0.1, 0.1, 0.0).runs(logits)] == [(2, 6)]
     assert [run[:2] for run in PassageChain(1.0, 0.0, 0.1, 0.1, neighbours=-0.9).runs(logits)] == [(3, 5)]
+
+
+def test_what_rubs_off_on_sentences_further_away_takes_a_longer_reach() -> None:
+    logits = np.array([-4.0, -4.0, -4.0, -4.0, 0.8, 1.0, 4.0, 4.0, 4.0, 4.0, 1.0, 0.8, -4.0, -4.0, -4.0, -4.0])
+    near, far = (PassageChain(1.0, 0.0, 0.1, 0.1, neighbours=-0.4, reach=reach).runs(logits) for reach in (1, 3))
+    assert [run[:2] for run in near] == [(4, 11)]
+    assert [run[:2] for run in far] == [(6, 9)]
 
 
 def test_without_cost_of_change_a_sentence_is_judged_alone() -> None:
