@@ -1,13 +1,15 @@
 """Labels against peers: the same training rows, the same dev rows, one run.
 
 ``python benchmarks/quality.py --base BASE --corpora CORPORA --output FOLDER`` writes ``quality.md``, ``quality.json`` and
-``quality.png``. Peers are trained here; models of newsgauge are taken as they are. Needs the extras ``[train]`` and, for SetFit,
-``pip install setfit``; a peer whose library is missing is left out and named.
+``quality.png``. Peers are trained here, which may take hours: the same command again goes on after the last peer that was measured on the
+same rows. Models of newsgauge are taken as they are, every time. Needs the extras ``[train]`` and, for SetFit, ``pip install setfit``; a
+peer whose library is missing is left out and named.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import json
 import time
@@ -26,6 +28,8 @@ from newsgauge.training.evaluate import label_probabilities
 from newsgauge.training.metrics import macro_f1_interval, rows_report
 from newsgauge.training.plots import plot_intervals
 from newsgauge.training.rows import STANCE_LABELS, LabelledDocument
+
+RESULTS = "quality.json"
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -149,7 +153,14 @@ def main() -> None:
     labelled = [row for document in dev for row in document.rows if row.stance is not None]
     groups = [document.name for document in dev for row in document.rows if row.stance is not None]
     options.output.mkdir(parents=True, exist_ok=True)
-    results: list[dict[str, Any]] = []
+    about = {
+        "base": Path(options.base).name,
+        "training_rows": digest(train_rows),
+        "dev_rows": digest(rows),
+        "epochs": options.epochs,
+        "seed": options.seed,
+    }
+    results = measured_before(options.output / RESULTS, about, [PEERS[key][0] for key in options.peers])
 
     def measure(name: str, probabilities: Probabilities, seconds: float | None) -> None:
         report = rows_report(probabilities, labelled)
@@ -161,12 +172,15 @@ def main() -> None:
         results[-1] |= {"calibration_error": report.calibration_error, "training_seconds": seconds}
         print(f"{name}: macro-F1 {report.macro_f1:.3f} [{low:.3f}, {high:.3f}], accuracy {report.accuracy:.3f}", flush=True)
         # A peer may train for an hour: what was measured before it is not to wait.
-        write(results, len(train_rows.texts), len(rows.texts), options)
+        write(results, about, options.output)
 
     for key in options.peers:
         name, library, fit = PEERS[key]
         if importlib.util.find_spec(library) is None:
             print(f"{name}: left out, {library} is not installed")
+            continue
+        if any(one["method"] == name for one in results):
+            print(f"{name}: measured before")
             continue
         began = time.perf_counter()
         measure(name, fit(train_rows, rows, options), time.perf_counter() - began)
@@ -194,10 +208,21 @@ def documents(options: argparse.Namespace) -> tuple[list[LabelledDocument], list
     return corpora.stance + corpora.seeds, corpora.stance_dev or corpora.seeds_dev
 
 
-def write(results: list[dict[str, Any]], trained_on: int, measured_on: int, options: argparse.Namespace) -> None:
+def digest(rows: Rows) -> str:
+    """What tells these rows from others: their number and a hash."""
+    return f"{len(rows.texts)} sha256:{hashlib.sha256(repr(rows).encode()).hexdigest()[:16]}"
+
+
+def measured_before(path: Path, about: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
+    """What a run on the same rows, with the same settings, that was cut off has measured of the peers *names*."""
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    same = all(found.get(key) == value for key, value in about.items())
+    return [one for one in found.get("results", []) if one["method"] in names] if same else []
+
+
+def write(results: list[dict[str, Any]], about: dict[str, Any], output: Path) -> None:
     """The figures as JSON, as a Markdown table and as a plot."""
-    about = {"training_rows": trained_on, "dev_rows": measured_on, "epochs": options.epochs, "seed": options.seed, "results": results}
-    (options.output / "quality.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    (output / RESULTS).write_text(json.dumps({**about, "results": results}, indent=1) + "\n", encoding="utf-8")
     head = ["method", "macro-F1 (95 % interval)", "accuracy", *STANCE_LABELS, "calibration error"]
     cells = [
         [
@@ -209,13 +234,13 @@ def write(results: list[dict[str, Any]], trained_on: int, measured_on: int, opti
         ]
         for one in results
     ]
-    (options.output / "quality.md").write_text(table(head, cells) + "\n", encoding="utf-8")
+    (output / "quality.md").write_text(table(head, cells) + "\n", encoding="utf-8")
     plot_intervals(
         [one["method"] for one in results],
         [one["macro_f1"] for one in results],
         [(one["low"], one["high"]) for one in results],
         "macro-F1 on dev, 95 % bootstrap interval by document",
-        options.output / "quality.png",
+        output / "quality.png",
     )
 
 
