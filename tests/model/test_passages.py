@@ -110,10 +110,11 @@ def test_what_rubs_off_from_garbled_neighbours_is_taken_off_again() -> None:
 
 
 def test_what_rubs_off_on_sentences_further_away_takes_a_longer_reach() -> None:
-    logits = np.array([-4.0, -4.0, -4.0, -4.0, 0.8, 1.0, 4.0, 4.0, 4.0, 4.0, 1.0, 0.8, -4.0, -4.0, -4.0, -4.0])
-    near, far = (PassageChain(1.0, 0.0, 0.1, 0.1, neighbours=-0.4, reach=reach).runs(logits) for reach in (1, 3))
-    assert [run[:2] for run in near] == [(4, 11)]
-    assert [run[:2] for run in far] == [(6, 9)]
+    # The sentences two places from the run read worse than those further off, and worse than those between.
+    logits = np.array([-2.0, -2.0, -2.0, 0.5, -0.5, 8.0, 8.0, 8.0, 8.0, -0.5, 0.5, -2.0, -2.0, -2.0])
+    near, far = (PassageChain(1.0, 0.0, 0.1, 0.1, neighbours=-0.9, reach=reach) for reach in (1, 2))
+    assert (near.posterior(logits)[[3, 10]] > 0.5).all() and (far.posterior(logits)[[3, 10]] < 0.5).all()
+    assert [run[:2] for run in far.runs(logits)] == [(5, 8)]
 
 
 def test_without_cost_of_change_a_sentence_is_judged_alone() -> None:
