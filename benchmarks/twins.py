@@ -22,7 +22,7 @@ from newsgauge.model.scorer import Scorer
 from newsgauge.training.card import table
 from newsgauge.training.compare import auroc_interval
 from newsgauge.training.metrics import auroc
-from newsgauge.training.rows import offending_spans, read_json_lines
+from newsgauge.training.rows import offending_spans, overlaps, read_json_lines
 
 KINDS = {
     "w1": "US politics",
@@ -72,11 +72,6 @@ def words_of(text: str) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def overlap(place: tuple[int, int], spans: Sequence[tuple[int, int]]) -> bool:
-    """Whether *place* shares a character with one of *spans*."""
-    return any(start < place[1] and place[0] < end for start, end in spans)
-
-
 def sentences(score: ArticleScore, rows: Sequence[tuple[str, int | None, list[str]]], article: int) -> Iterator[Scored]:
     """What *score* says of *rows* (text, severity, offending), which are the paragraphs after the headline.
 
@@ -84,19 +79,19 @@ def sentences(score: ArticleScore, rows: Sequence[tuple[str, int | None, list[st
     """
     inside = {i for passage in score.passages for i in range(passage.first_sentence, passage.last_sentence + 1)}
     for number, (text, severity, offending) in enumerate(rows, start=1):
-        found = [one for one in score.sentences if one.block == number and one.garbled is not None]
+        found = [(one, one.garbled) for one in score.sentences if one.block == number and one.garbled is not None]
         if not found:
             continue
         begin = min(one.start for one in score.sentences if one.block == number)
-        marked = [(one.start - begin + a, one.start - begin + b) for one in found if one.garbled for a, b, _ in one.garbled.spans]
+        marked = [(one.start - begin + a, one.start - begin + b) for one, garbled in found for a, b, _ in garbled.spans]
         wrong = offending_spans(text, offending)
-        words = tuple((overlap(place, wrong), overlap(place, marked)) for place in words_of(text))
+        words = tuple((overlaps(place, wrong), overlaps(place, marked)) for place in words_of(text))
         yield Scored(
             article,
             severity,
-            max(one.garbled.probability for one in found if one.garbled),
-            any(one.garbled.flag for one in found if one.garbled),
-            any(one.index in inside for one in found),
+            max(garbled.probability for _, garbled in found),
+            any(garbled.flag for _, garbled in found),
+            any(one.index in inside for one, _ in found),
             words,
         )
 

@@ -33,6 +33,7 @@ _LOOSE = _words(
     """
 )
 _NUMBERED = _words("no nos p pp art sec fig vol vols ch para jan feb mar apr jun jul aug sep sept oct nov dec")
+_ABBREVIATIONS = _BOUND | _LOOSE | _NUMBERED
 _STARTERS = _words(
     """
     the a an this that these those he she it they we i you in on at but and or so for as if when while after before with from by to of
@@ -74,7 +75,7 @@ def capitalised(text: str) -> str:
 
 def _with_capital(match: re.Match[str]) -> str:
     found = match.group()
-    return found if match.group(1) in _BOUND | _LOOSE | _NUMBERED else found[:-1] + found[-1].upper()
+    return found if match.group(1) in _ABBREVIATIONS else found[:-1] + found[-1].upper()
 
 
 def gap(text: str, position: int) -> tuple[int, int]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 import pytest
@@ -51,3 +54,16 @@ def small_model() -> Path:
 def scorer(small_model: Path) -> Scorer:
     """A scorer with the quicker of the shipped models."""
     return Scorer.from_folder(small_model)
+
+
+@pytest.fixture(scope="session")
+def seeds() -> Path:
+    """The folder of the starter data."""
+    return Path(__file__).resolve().parents[1] / "seeds"
+
+
+@pytest.fixture
+def benchmark_named(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Imports a script of ``benchmarks/`` as that folder's scripts import each other."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+    return importlib.import_module

@@ -13,28 +13,24 @@ pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
 Command = Callable[..., str]
-ROOT = Path(__file__).resolve().parent.parent
-SEEDS = ROOT / "seeds"
 
 
 @pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import quality  # type: ignore[import-not-found]
-
-    return quality
+def benchmark(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_named("quality")
 
 
 @pytest.fixture
 def command(
     benchmark: ModuleType,
+    seeds: Path,
     small_model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Command:
     def run(*more: str) -> str:
-        options = ["--base", "none", "--seeds", SEEDS, "--models", small_model, "--output", tmp_path, *more]
+        options = ["--base", "none", "--seeds", seeds, "--models", small_model, "--output", tmp_path, *more]
         monkeypatch.setattr("sys.argv", ["quality.py", *map(str, options)])
         benchmark.main()
         return capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -19,11 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import retrain  # type: ignore[import-not-found]
-
-    return retrain
+def benchmark(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_named("retrain")
 
 
 def test_a_newsroom_labels_whole_records_and_the_rest_is_measured_on(benchmark: ModuleType) -> None:

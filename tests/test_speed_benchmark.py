@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 pytest.importorskip("onnx")
-BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
 
 @pytest.fixture
-def speed(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import speed  # type: ignore[import-not-found]
-
-    return speed
+def speed(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_named("speed")
 
 
 def test_methods_are_measured_and_one_that_cannot_run_is_told(speed: ModuleType, tmp_path: Path) -> None:

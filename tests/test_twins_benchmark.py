@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -15,20 +16,14 @@ from newsgauge.model.scorer import Scorer
 from newsgauge.training.corpora import load_corpora
 from newsgauge.training.rows import read_json_lines
 
-ROOT = Path(__file__).resolve().parent.parent
-SEEDS = ROOT / "seeds"
-
 
 @pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import twins  # type: ignore[import-not-found]
-
-    return twins
+def benchmark(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_named("twins")
 
 
-def test_pairs_are_whole_rated_and_new_to_every_model(benchmark: ModuleType) -> None:
-    articles = [article for path in sorted(SEEDS.glob("w*.jsonl")) for article in read_json_lines(path)]
+def test_pairs_are_whole_rated_and_new_to_every_model(benchmark: ModuleType, seeds: Path) -> None:
+    articles = [article for path in sorted(seeds.glob("w*.jsonl")) for article in read_json_lines(path)]
     assert Counter(article["id"].split("-")[0] for article in articles) == dict.fromkeys(benchmark.KINDS, 15)
     rows = [row for article in articles for row in article["sentences"]]
     assert len(articles) == 120 and len(rows) == 1963
@@ -37,9 +32,9 @@ def test_pairs_are_whole_rated_and_new_to_every_model(benchmark: ModuleType) -> 
         assert bool(row["offending"]) == (row["severity"] > 0)
         assert all(piece in row["garbled"] for piece in row["offending"])
         assert row["severity"] == 0 or row["garbled"] != row["text"]
-    learned = set(load_corpora(SEEDS, None).texts())
+    learned = set(load_corpora(seeds, None).texts())
     assert not [row for row in rows if row["text"] in learned or row["garbled"] in learned]
-    pivots = {twin["pivot"] for path in SEEDS.glob("g*.jsonl") for twin in read_json_lines(path)}
+    pivots = {twin["pivot"] for path in seeds.glob("g*.jsonl") for twin in read_json_lines(path)}
     assert {article["pivot"] for article in articles} - pivots >= benchmark.NEW_PIVOTS
 
 
@@ -63,8 +58,8 @@ def test_of_a_paragraph_that_was_split_the_worst_sentence_counts(benchmark: Modu
     assert benchmark.word_f1([wrecked]) == pytest.approx(2 * 2 / (3 + 2))
 
 
-def test_a_line_of_the_table_holds_only_its_articles(benchmark: ModuleType, scorer: Scorer) -> None:
-    articles = list(read_json_lines(SEEDS / "w1.jsonl"))[:2]
+def test_a_line_of_the_table_holds_only_its_articles(benchmark: ModuleType, scorer: Scorer, seeds: Path) -> None:
+    articles = list(read_json_lines(seeds / "w1.jsonl"))[:2]
     rows, verdicts = benchmark.score_pairs(scorer, articles)
     assert {one.article for one in rows} == {0, 1}
     scored = len(rows)

@@ -22,7 +22,7 @@ from ..model.signs import Sign, sign_features
 from ..model.stance import StanceHead
 from .embed import Embedded, labelled
 from .metrics import auroc, best_threshold, coverage_at_accuracy, rows_report
-from .rows import STANCE_LABELS, Row, soft_stance
+from .rows import STANCE_LABELS, Row, overlaps, soft_stance
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ def _pieces(examples: Sequence[tuple[Row, WordPieces]]) -> tuple[Floats, npt.NDA
 def piece_hits(row: Row, pieces: WordPieces) -> npt.NDArray[np.bool_]:
     """Which word pieces of *row* overlap one of its garbled spans. *Shape:* (pieces,)."""
     spans = row.spans or ()
-    return np.array([any(s < end and start < e for s, e in spans) for start, end in pieces.offsets.tolist()], dtype=bool)
+    return np.array([overlaps(place, spans) for place in pieces.offsets.tolist()], dtype=bool)
 
 
 def best_piece_threshold(head: LinearHead, examples: Sequence[tuple[Row, WordPieces]]) -> tuple[float, float]:

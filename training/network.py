@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ..model.heads import LinearHead
 from ..model.windows import WindowShape
 from .mixture import TrainingWindow
-from .rows import STANCE_LABELS, Row, soft_stance
+from .rows import STANCE_LABELS, Row, overlaps, soft_stance
 from .wordpieces import Pieces, PieceTable
 
 
@@ -78,7 +78,7 @@ def collate(
         for (start, end), piece, row in zip(places, pieces, window.rows[window.first : window.last], strict=True):
             sentence[b, start:end] = len(rows)
             if row.spans is not None:
-                hit = [any(s < piece_end and piece_start < e for s, e in row.spans) for piece_start, piece_end in piece.offsets]
+                hit = [overlaps(place, row.spans) for place in piece.offsets]
                 piece_target[b, start : start + len(hit)] = torch.tensor(hit, dtype=torch.float)
                 piece_weight[b, start : start + len(hit)] = row.garbled_weight
             rows.append(row)

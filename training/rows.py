@@ -130,6 +130,11 @@ def offending_spans(text: str, offending: list[str]) -> tuple[tuple[int, int], .
     return tuple(sorted(spans))
 
 
+def overlaps(place: tuple[int, int], spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether *place* shares a character with one of *spans*."""
+    return any(start < place[1] and place[0] < end for start, end in spans)
+
+
 def twin_documents(paths: list[Path]) -> list[LabelledDocument]:
     """Garbled twins (``g*.jsonl``, ``real_twins.jsonl``): rows keep the stance label of the sentence that they were made of."""
     documents = []

@@ -1,4 +1,4 @@
-"""A tiny random base encoder with a real tokenizer, made once a session, and the folder of the starter data."""
+"""A tiny random base encoder with a real tokenizer, made once a session, and little starter data."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-
-
-@pytest.fixture(scope="session")
-def seeds() -> Path:
-    return Path(__file__).resolve().parents[2] / "seeds"
 
 
 @pytest.fixture(scope="session")

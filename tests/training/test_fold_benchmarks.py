@@ -20,25 +20,18 @@ from newsgauge.model.encoder import WindowEncoding
 from newsgauge.training.corpora import Corpora, load_corpora
 from newsgauge.training.rows import LabelledDocument, Row, read_json_lines
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 OUTLETS = ("Herald", "Courier", "Gazette", "Post")
 GARBLED = {"mlqe_pe_da": "ne-en", "wmt16_fien_smt_silver": "fi-en", "wmt20_mqm_zhen": "zh-en"}
 
 
 @pytest.fixture
-def outlets(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import outlets  # type: ignore[import-not-found]
-
-    return outlets
+def outlets(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_named("outlets")
 
 
 @pytest.fixture
-def transfer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import transfer  # type: ignore[import-not-found]
-
-    return transfer
+def transfer(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_named("transfer")
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
