@@ -119,6 +119,14 @@ def fine_tuned(train: Rows, dev: Rows, options: argparse.Namespace) -> Probabili
     from datasets import Dataset
     from sentence_transformers.cross_encoder import CrossEncoder, CrossEncoderTrainer, CrossEncoderTrainingArguments
     from sentence_transformers.cross_encoder.losses import CrossEntropyLoss
+    from torch.utils.data import BatchSampler
+    from transformers.trainer_pt_utils import LengthGroupedSampler
+
+    # Rows of like length together: of batches drawn from all rows, half would be padding.
+    lengths = [len(before) + len(text) for before, text in zip(train.before, train.texts, strict=True)]
+
+    def grouped(_: Dataset, batch_size: int, drop_last: bool, generator: Any = None, **others: Any) -> BatchSampler:
+        return BatchSampler(LengthGroupedSampler(batch_size, lengths=lengths, generator=generator), batch_size, drop_last)
 
     model = CrossEncoder(options.base, num_labels=len(STANCE_LABELS), max_length=160, device="cpu")
     rows = Dataset.from_dict({"before": train.before, "text": train.texts, "label": train.labels})
@@ -132,6 +140,7 @@ def fine_tuned(train: Rows, dev: Rows, options: argparse.Namespace) -> Probabili
         save_strategy="no",
         report_to="none",
         use_cpu=True,
+        batch_sampler=grouped,
     )
     CrossEncoderTrainer(model=model, args=arguments, train_dataset=rows, loss=CrossEntropyLoss(model)).train()
     return np.asarray(model.predict(list(zip(dev.before, dev.texts, strict=True)), apply_softmax=True))

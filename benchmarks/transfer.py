@@ -29,11 +29,11 @@ from newsgauge.training.corpora import Corpora, load_corpora
 from newsgauge.training.documents import translated_documents
 from newsgauge.training.embed import embed
 from newsgauge.training.export import export
-from newsgauge.training.garbled import MOST_CLEAN, is_garbled, training_rows
+from newsgauge.training.garbled import MOST_CLEAN, training_rows
 from newsgauge.training.heads import fit_soft_targets
 from newsgauge.training.metrics import auroc
 from newsgauge.training.mixture import balanced
-from newsgauge.training.rows import LabelledDocument, quality_documents, round_trip_documents
+from newsgauge.training.rows import LabelledDocument, is_garbled, quality_documents, round_trip_documents
 
 log = logging.getLogger("newsgauge.benchmarks.transfer")
 

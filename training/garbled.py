@@ -24,7 +24,7 @@ from .embed import Embedded, Floats, embed
 from .heads import BinaryRows, best_piece_threshold, calibrated_pieces, fit_binary, fit_chain, fit_pieces, fit_signs, fit_verdict
 from .metrics import auroc, threshold_at_false_flags
 from .mixture import balanced
-from .rows import CLEAN, SEVERE, LabelledDocument, Row
+from .rows import CLEAN, SEVERE, LabelledDocument, Row, is_garbled
 
 FALSE_FLAGS_ON_NEWS = 0.01
 # Invented news is livelier than agency news, and nearer to what else people score.
@@ -72,11 +72,6 @@ def training_rows(parts: Sequence[Embedded], factors: Sequence[float]) -> Binary
     targets = np.array([row.garbled or 0.0 for row in rows])
     factor = np.repeat(factors, [sum(row.garbled is not None for row in part.rows) for part in parts])
     return BinaryRows(vectors, targets, np.array([row.garbled_weight for row in rows]) * factor)
-
-
-def is_garbled(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
-    """Which rows are severely garbled. *Shape:* (rows,)."""
-    return np.array([(row.garbled or 0.0) >= SEVERE for row in rows], dtype=bool)
 
 
 def _decided(rows: list[Row], vectors: Floats) -> tuple[list[Row], Floats]:

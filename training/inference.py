@@ -14,7 +14,7 @@ from .metrics import auroc, rows_report
 from .mixture import TrainingWindow, crops
 from .network import Network, collate, lay_out
 from .precision import matrix_products
-from .rows import SEVERE, LabelledDocument, Row
+from .rows import LabelledDocument, Row, is_garbled
 from .wordpieces import PieceTable
 
 
@@ -84,7 +84,7 @@ def summary(predictions: Predictions) -> dict[str, float]:
         figures |= {f"f1_{label}": value for label, value in report.f1.items()}
     rated = [i for i, row in enumerate(predictions.rows) if row.garbled is not None]
     if rated:
-        figures["garbled_auroc"] = auroc(predictions.garbled[rated], [(predictions.rows[i].garbled or 0) >= SEVERE for i in rated])
+        figures["garbled_auroc"] = auroc(predictions.garbled[rated], is_garbled([predictions.rows[i] for i in rated]))
     placed = [i for i, row in enumerate(predictions.rows) if row.article is not None]
     if placed:
         figures["boilerplate_auroc"] = auroc(-predictions.content[placed], [not predictions.rows[i].article for i in placed])

@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ..model.bundle import encoder_entry, find, load
+from ..model.bundle import complete, encoder_entry, find, load
 from ..model.encoder import OnnxEncoder
 from ..model.errors import NewsgaugeError
 from ..model.windows import WindowShape
@@ -62,7 +62,9 @@ def remake(options: argparse.Namespace) -> None:
     options.run.mkdir(parents=True, exist_ok=True)
     graph, tokenizer = folder / entry["file"], folder / entry["tokenizer"]
     encoder, trained = bundle.encoder, {"stance": bundle.heads.stance.head, "piece": bundle.heads.garble.piece}
-    if options.layers not in (None, entry["config"].get("num_hidden_layers", USUAL_LAYERS)):
+    with complete(folder):
+        depth = entry["config"].get("num_hidden_layers", USUAL_LAYERS)
+    if options.layers not in (None, depth):
         import onnx
 
         model = onnx.load(str(graph))

@@ -21,7 +21,7 @@ from .evaluate import Evaluation, Judged, compared, embed_rows, judge, quality_p
 from .labels import QUALITY_LABELS, LabelledRow
 from .metrics import confusion_by_group, macro_f1_of
 from .refit import Plan, quality_examples, refit_quality, refit_stance
-from .rows import CLEAN, SEVERE, STANCE_LABELS, LabelledDocument
+from .rows import CLEAN, SEVERE, STANCE_LABELS, LabelledDocument, is_garbled
 from .split import CROSS_VALIDATED, groups
 from .starter import Starter
 
@@ -158,9 +158,8 @@ def _quality_guard(encoder: Encoder, documents: Sequence[LabelledDocument], head
     found = embed(encoder, documents)
     decided = [i for i, row in enumerate(found.rows) if row.garbled is not None and not CLEAN < row.garbled < SEVERE]
     rows = [found.rows[i] for i in decided]
-    garbled = [(row.garbled or 0.0) >= SEVERE for row in rows]
     weights = np.array([row.garbled_weight for row in rows])
-    return quality_examples(heads.garble, found.vectors[decided], [row.text for row in rows], garbled, weights)
+    return quality_examples(heads.garble, found.vectors[decided], [row.text for row in rows], is_garbled(rows).tolist(), weights)
 
 
 def _of_the_same(before: Judged, judged: Judged) -> Judged:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 STANCE_LABELS = ("accusation", "denial", "evidence", "analysis")
 # Targets between the two are mild faults, of which nobody can say whether they should be flagged.
 CLEAN, SEVERE = 0.2, 0.9
@@ -63,6 +66,11 @@ class LabelledDocument:
     source: str = ""
     consecutive: bool = True
     tags: dict[str, str] = field(default_factory=dict)
+
+
+def is_garbled(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
+    """Which rows are severely garbled. *Shape:* (rows,)."""
+    return np.array([(row.garbled or 0.0) >= SEVERE for row in rows], dtype=bool)
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:

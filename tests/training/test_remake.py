@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +123,17 @@ def test_with_all_layers_the_old_heads_are_candidates(
     assert np.array_equal(given["trained"]["stance"].weight, heads.stance.head.weight)
     assert np.array_equal(given["trained"]["piece"].weight, heads.garble.piece.weight)
     assert (folder / "encoder.onnx").read_bytes() == (small_model / "encoder.onnx").read_bytes()
+
+
+def test_a_model_that_does_not_tell_its_layers_is_one_line(command: Command, small_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "untold"
+    shutil.copytree(small_model, folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    del manifest["encoder"]["config"]
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"No model was written: .*untold.* incomplete or senseless .KeyError: 'config'"):
+        command(model=folder)
+    assert not (tmp_path / "made").exists()
 
 
 def test_what_cannot_be_remade_is_one_line_and_nothing_is_written(
