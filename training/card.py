@@ -126,6 +126,13 @@ def _failures(quality: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _words(figures: Mapping[str, Sequence[float]]) -> str:
+    """F1 and correlation of the marked words by kind of text."""
+    told = {"twins": "written twins", "round_trips": "round trips", "mqm": "dev sentences that experts marked or found faultless (MQM)"}
+    parts = [f"{told[kind]} {f1:.3f} and {correlation:.3f}" for kind, (f1, correlation) in figures.items()]
+    return "; F1 and Matthews correlation by kind: " + ", ".join(parts) if parts else ""
+
+
 def _garbled(figures: Mapping[str, Any]) -> str:
     """What was measured of the garbled head; what was not is left out."""
 
@@ -159,7 +166,9 @@ def _garbled(figures: Mapping[str, Any]) -> str:
     lines.append(
         f"- flags at {figures['false_flags_on_news']:.1%} false flags on professional news sentences{starters}: {', '.join(caught)}"
     )
-    lines.append(f"- words: F1 {figures['piece_f1']:.3f} over word pieces of held-out twins and round trips (threshold chosen on them)")
+    lines.append(
+        f"- words: F1 {figures['piece_f1']:.3f} over word pieces of held-out twins and round trips (threshold chosen on them){_words(figures['words'])}"
+    )
     if known("passage_f1"):
         whole = (
             f"; {figures['passage_whole']:.1%} of the sentences of wholly machine-translated ones lie in passages"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
-from ..model.encoder import Encoder
+from ..model.encoder import Encoder, WordPieces
 from ..model.heads import LinearHead, sigmoid
 from ..model.passages import PassageChain
 from ..model.quality import VERDICT_FEATURES, GarbleHead
@@ -21,7 +21,17 @@ from ..model.signs import Sign, find_signs
 from .corpora import Corpora
 from .documents import JudgedDocument, native_documents, spliced, system_held_out, translated_documents
 from .embed import Embedded, Floats, embed
-from .heads import BinaryRows, best_piece_threshold, calibrated_pieces, fit_binary, fit_chain, fit_pieces, fit_signs, fit_verdict
+from .heads import (
+    BinaryRows,
+    best_piece_threshold,
+    calibrated_pieces,
+    fit_binary,
+    fit_chain,
+    fit_pieces,
+    fit_signs,
+    fit_verdict,
+    piece_quality,
+)
 from .metrics import auroc, threshold_at_false_flags
 from .mixture import balanced
 from .rows import CLEAN, SEVERE, LabelledDocument, Row, is_garbled
@@ -133,6 +143,7 @@ def fit_sentences(
         truth = said_truth[inside]
         if truth.any() and not truth.all():
             by_corpus[document.name] = [auroc(said[inside], truth), len(truth)]
+    marks = {kind: part.marked() for kind, part in wrecks.items()} | {"mqm": _expert_marks(corpora.quality_dev, dev)}
     quality = {
         "auroc": auroc(said, said_truth) if len(said) else float("nan"),
         "auroc_by_corpus": by_corpus,
@@ -140,6 +151,7 @@ def fit_sentences(
         "false_flags_on_starters": float((starters >= threshold).mean()) if len(starters) else float("nan"),
         "recall_dev": _recall(said, said_truth, threshold),
         "piece_f1": piece_f1,
+        "words": {kind: piece_quality(pieces, piece_threshold, found) for kind, found in marks.items() if found},
     }
     for kind, part in wrecks.items():
         told, severe = probabilities(part.rows, part.vectors), is_garbled(part.rows)
@@ -164,6 +176,13 @@ def _told_apart(garbled: Doubles, clean: Doubles) -> float:
 
 def _recall(probabilities: Doubles, garbled: npt.NDArray[np.bool_], threshold: float) -> float:
     return float((probabilities[garbled] >= threshold).mean()) if garbled.any() else float("nan")
+
+
+def _expert_marks(documents: Sequence[LabelledDocument], embedded: Embedded) -> list[tuple[Row, WordPieces]]:
+    """The marked and the clean rows, with their word pieces, of those *documents* in which experts marked words."""
+    read = [any(row.spans for row in document.rows) for document in documents]
+    pairs = zip(embedded.rows, embedded.pieces, embedded.document, strict=True)
+    return [(row, pieces) for row, pieces, document in pairs if pieces is not None and read[document]]
 
 
 def _with_spans(documents: Sequence[LabelledDocument], most: int = 2000) -> list[LabelledDocument]:

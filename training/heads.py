@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, matthews_corrcoef
 
 from ..model.encoder import WordPieces
 from ..model.errors import NewsgaugeError
@@ -184,6 +185,13 @@ def best_piece_threshold(head: LinearHead, examples: Sequence[tuple[Row, WordPie
     """The threshold with the best F1 over word pieces → (threshold, F1)."""
     states, hits = _pieces(examples)
     return best_threshold(sigmoid(head.logits(states)[:, 0]).astype(np.float64), hits)
+
+
+def piece_quality(head: LinearHead, threshold: float, examples: Sequence[tuple[Row, WordPieces]]) -> tuple[float, float]:
+    """F1 and the correlation of Matthews (1975) over word pieces, of which those from *threshold* on are marked."""
+    states, hits = _pieces(examples)
+    marked = sigmoid(head.logits(states)[:, 0]) >= threshold
+    return float(f1_score(hits, marked, zero_division=0.0)), float(matthews_corrcoef(hits, marked))
 
 
 def fit_chain(sequences: Sequence[tuple[Doubles, Sequence[int]]]) -> PassageChain:

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from newsgauge.model.encoder import WindowEncoding
+from newsgauge.model.encoder import WindowEncoding, WordPieces
 from newsgauge.model.heads import LinearHead
 from newsgauge.model.passages import PassageChain
 from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead
@@ -18,6 +18,7 @@ from newsgauge.model.signs import KINDS
 from newsgauge.training import garbled
 from newsgauge.training.corpora import Corpora
 from newsgauge.training.documents import JudgedDocument
+from newsgauge.training.embed import Embedded
 from newsgauge.training.rows import LabelledDocument, Row
 
 SENTENCE, WORDS = (LinearHead(np.array([row], np.float32), np.zeros(1, np.float32)) for row in ([1.0, 0.0], [0.0, 1.0]))
@@ -69,6 +70,17 @@ def test_parts_share_no_system_and_no_article(systems: int, parts: int) -> None:
         names = [name for one in seen for name in one[kind]]
         assert len(names) == len(set(names))
     assert sum(len(one[0]) for one in seen) == systems
+
+
+def test_words_are_measured_where_experts_marked_some() -> None:
+    rated = LabelledDocument(
+        "rated", (Row("1 1", garbled=1.0, spans=((0, 1),)), Row("0 0", garbled=0.0, spans=()), Row("2 2", garbled=1.0))
+    )
+    scored = LabelledDocument("scored by sentence", (Row("3 3", garbled=0.0, spans=()),))
+    states = WordPieces(np.zeros((1, 2), np.int64), np.zeros((1, 2), np.float32))
+    rows = [*rated.rows, *scored.rows]
+    embedded = Embedded(rows, np.zeros((4, 2), np.float32), np.array([0, 0, 0, 1]), [None if row.spans is None else states for row in rows])
+    assert [row.text for row, _ in garbled._expert_marks([rated, scored], embedded)] == ["1 1", "0 0"]
 
 
 def test_chain_and_verdict_are_fitted_and_measured_out_of_fold(monkeypatch: pytest.MonkeyPatch) -> None:

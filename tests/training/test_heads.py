@@ -26,6 +26,7 @@ from newsgauge.training.heads import (
     fit_stance,
     fit_verdict,
     piece_hits,
+    piece_quality,
 )
 from newsgauge.training.rows import STANCE_LABELS, Row
 
@@ -195,6 +196,16 @@ def test_the_piece_head_finds_the_garbled_pieces() -> None:
     assert f1 > 0.95
     assert sigmoid(head.logits(np.array([[2.0]], dtype=np.float32)))[0, 0] >= threshold
     assert sigmoid(head.logits(np.array([[0.0]], dtype=np.float32)))[0, 0] < threshold
+
+
+def test_marked_pieces_are_measured_at_the_threshold() -> None:
+    head = LinearHead(np.ones((1, 1), np.float32), np.zeros(1, np.float32))
+    # Marked are the first five pieces, garbled the first three and the last.
+    example = piece_example([1, 2, 1, 2, 1, -1, -2, -1, -2, -1], [(i, i + 1) for i in range(10)], ((0, 3), (9, 10)))
+    f1, correlation = piece_quality(head, 0.5, [example])
+    assert f1 == pytest.approx(2 * 3 / (5 + 4))
+    assert correlation == pytest.approx((3 * 4 - 2 * 1) / np.sqrt(5 * 4 * 6 * 5))
+    assert piece_quality(head, 0.95, [example]) == (0.0, 0.0), "nothing is marked"
 
 
 @settings(max_examples=150, deadline=None)
