@@ -33,7 +33,6 @@ from .heads import (
     piece_quality,
 )
 from .metrics import auroc, threshold_at_false_flags
-from .mistyped import mistyped_documents
 from .mixture import balanced
 from .rows import CLEAN, SEVERE, LabelledDocument, Row, is_garbled
 
@@ -56,12 +55,11 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SentenceFit:
-    """How the sentence head is fitted: the inverse ``strength`` of its regularisation, what a row of unusual English, or of
-    English that is no news, weighs, and what one of a mistyped article does."""
+    """How the sentence head is fitted: the inverse ``strength`` of its regularisation, and what a row of unusual English, or of
+    English that is no news, weighs."""
 
     strength: float = 0.3
     unusual: float = 4.0
-    mistyped: float = 1.0
 
 
 DEFAULT_FIT = SentenceFit()
@@ -110,8 +108,7 @@ def fit_sentences(
     """
     rng = random.Random(seed)
     rated = [balanced(document, rng, most_clean=MOST_CLEAN) for document in corpora.quality]
-    odd, typed = embed(encoder, corpora.unusual + corpora.plain), embed(encoder, mistyped_documents(corpora, seed))
-    train = training_rows([news, embed(encoder, rated), odd, typed], [1.0, 1.0, fit.unusual, fit.mistyped])
+    train = training_rows([news, embed(encoder, rated), embed(encoder, corpora.unusual + corpora.plain)], [1.0, 1.0, fit.unusual])
     dev = embed(encoder, corpora.quality_dev)
     marked = embed(encoder, _with_spans(corpora.quality))
     originals = embed(encoder, corpora.seeds_dev)

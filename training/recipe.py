@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..model.quality import GarbleHead
     from .assemble import Assembled
     from .corpora import Corpora
-    from .garbled import SentenceFit
     from .network import Network
 
 log = logging.getLogger("newsgauge.training.recipe")
@@ -71,25 +70,7 @@ def data_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--unusual-weight", type=float, default=4.0, help="what a row of unusual English weighs there (default: %(default)s)"
     )
-    options.add_argument(
-        "--mistyped-weight", type=float, default=1.0, help="what a row of a mistyped article weighs there (default: %(default)s)"
-    )
     options.add_argument("--seed", type=int, default=13)
-
-
-def sentence_fit(options: argparse.Namespace) -> SentenceFit:
-    """How the garbled head is fitted, of the options of :func:`data_options`."""
-    from .garbled import SentenceFit
-
-    return SentenceFit(options.garbled_strength, options.unusual_weight, options.mistyped_weight)
-
-
-def told_fit(options: argparse.Namespace) -> str:
-    """The options of :func:`sentence_fit` and the seed, as they are given on a command line."""
-    return (
-        f"--garbled-strength {options.garbled_strength:g} --unusual-weight {options.unusual_weight:g}"
-        f" --mistyped-weight {options.mistyped_weight:g} --seed {options.seed}"
-    )
 
 
 def main() -> None:
@@ -183,6 +164,7 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
     from .embed import embed, labelled
     from .export import export
     from .folder import Parts, write_model
+    from .garbled import SentenceFit
     from .metrics import rows_report
 
     shape = WindowShape(tokens=options.window)
@@ -199,7 +181,7 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
         folder=options.corpora,
         seed=options.seed,
         labels=network.labels,
-        fit=sentence_fit(options),
+        fit=SentenceFit(options.garbled_strength, options.unusual_weight),
     )
     if old is not None:
         assembled = with_verdict(assembled, old)
@@ -282,7 +264,8 @@ def reproduction(options: argparse.Namespace) -> str:
     return (
         f"python -m newsgauge.training.recipe --base {options.base_name or Path(options.base).name}{layers}{corpora} --run RUN"
         f" --output {options.output.name} --epochs {options.epochs} --learning-rate {options.learning_rate}"
-        f" --batch {options.batch} --window {options.window} {told_fit(options)}"
+        f" --batch {options.batch} --window {options.window} --garbled-strength {options.garbled_strength}"
+        f" --unusual-weight {options.unusual_weight} --seed {options.seed}"
     )
 
 

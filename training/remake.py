@@ -18,8 +18,9 @@ from .assemble import assemble
 from .card import USUAL_LAYERS
 from .corpora import load_corpora
 from .folder import Parts, write_model
+from .garbled import SentenceFit
 from .packing import LIBRARIES
-from .recipe import data_options, sentence_fit, told_fit
+from .recipe import data_options
 from .shorten import keep_layers
 
 
@@ -82,7 +83,7 @@ def remake(options: argparse.Namespace) -> None:
         folder=options.corpora,
         seed=options.seed,
         labels=bundle.heads.stance.labels,
-        fit=sentence_fit(options),
+        fit=SentenceFit(options.garbled_strength, options.unusual_weight),
         documents=options.documents,
     )
     command = reproduction(options)
@@ -108,7 +109,8 @@ def reproduction(options: argparse.Namespace) -> str:
     documents = f" --documents {options.documents}" if options.documents else ""
     return (
         f"python -m newsgauge.training.remake --model {Path(options.model).name}{layers}{corpora} --run RUN --output {options.output.name}"
-        f"{documents} {told_fit(options)}"
+        f"{documents} --garbled-strength {options.garbled_strength:g} --unusual-weight {options.unusual_weight:g}"
+        f" --seed {options.seed}"
     )
 
 
