@@ -131,6 +131,7 @@ def row(name: str, rows: Sequence[Scored], verdicts: Sequence[Verdicts], numbers
         f"{np.mean([one.in_passage for one in rows if one.severity is not None]):.0%}",
         f"{np.mean([one.twin for one in counted]):.0%}",
         f"{np.mean([one.original for one in counted]):.0%}",
+        f"{len({one.article for one in clean if one.in_passage}) / len(numbers):.0%}",
     ]
 
 
@@ -145,6 +146,7 @@ HEAD = [
     "twins' sentences in passages",
     "twins called machine-translated",
     "originals called so",
+    "originals with a passage",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -69,6 +70,9 @@ def test_a_line_of_the_table_holds_only_its_articles(benchmark: ModuleType, scor
     assert len(line) == len(benchmark.HEAD) and line[:2] == ["one", "1"]
     assert line[2] == benchmark.row("one", [one for one in rows if one.article == 1], verdicts, [1])[2]
     assert 0.5 < float(line[2].split()[0]) <= 1
+    original = next(place for place, one in enumerate(rows) if one.article == 1 and one.severity is None)
+    rows = [replace(one, in_passage=place == original) for place, one in enumerate(rows)]
+    assert benchmark.row("both", rows, verdicts, [0, 1])[-1] == "50%", "one original of two has a sentence in a passage"
 
 
 def test_without_pairs_it_says_where_they_are(benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
