@@ -79,3 +79,14 @@ def test_without_pairs_it_says_where_they_are(benchmark: ModuleType, tmp_path: P
     monkeypatch.setattr("sys.argv", ["twins.py", "--seeds", str(tmp_path)])
     with pytest.raises(SystemExit, match=r"holds no w\*\.jsonl; run this in a checkout"):
         benchmark.main()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x86\xff\x00"], ids=["missing", "empty", "binary"])
+def test_a_model_that_cannot_be_read_is_one_line(
+    content: bytes | None, benchmark: ModuleType, seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (tmp_path / "manifest.json").write_bytes(content)
+    monkeypatch.setattr("sys.argv", ["twins.py", "--seeds", str(seeds), "--model", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"No model|is not valid JSON"):
+        benchmark.main()
