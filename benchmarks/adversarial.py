@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from newsgauge.model.document import Document
-from newsgauge.model.errors import InputError
+from newsgauge.model.errors import InputError, in_one_line
 from newsgauge.model.results import SentenceScore
 from newsgauge.model.scorer import Scorer
 from newsgauge.training.card import table
@@ -165,6 +165,7 @@ def measure(scorer: Scorer, rows: Sequence[Mapping[str, Any]], seed: int, names:
     return tallies
 
 
+@in_one_line()
 def main() -> None:
     """Score, print a Markdown table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

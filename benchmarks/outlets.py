@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from folds import begin, figures, parser, trained
 
+from newsgauge.model.errors import in_one_line
 from newsgauge.training.card import table
 from newsgauge.training.corpora import Corpora, load_corpora
 from newsgauge.training.rows import STANCE_LABELS, LabelledDocument
@@ -36,6 +37,7 @@ def deal(documents: Sequence[LabelledDocument], folds: int) -> list[set[str]]:
     return groups
 
 
+@in_one_line()
 def main() -> None:
     """Train and measure every fold, print a Markdown table."""
     options = parser("outlets", __doc__)

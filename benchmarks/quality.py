@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from newsgauge.model.bundle import load
+from newsgauge.model.errors import in_one_line
 from newsgauge.training.card import table
 from newsgauge.training.corpora import load_corpora
 from newsgauge.training.evaluate import label_probabilities
@@ -154,6 +155,7 @@ PEERS: dict[str, tuple[str, str, Callable[[Rows, Rows, argparse.Namespace], Prob
 }
 
 
+@in_one_line()
 def main() -> None:
     """Train the peers, measure everything, write the table and the plot."""
     options = parser().parse_args()

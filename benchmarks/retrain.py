@@ -27,6 +27,7 @@ import numpy as np
 from quality import setfit_probabilities
 
 from newsgauge.model.bundle import Bundle, load
+from newsgauge.model.errors import in_one_line
 from newsgauge.training.cache import CachedEncoder, encoder_identity
 from newsgauge.training.card import table
 from newsgauge.training.labels import LabelledRow, labelled_rows
@@ -159,6 +160,7 @@ def report(mean: dict[str, float], rooms: list[dict[str, Any]], points: list[dic
     return text
 
 
+@in_one_line()
 def main() -> None:
     """Run both parts and write the figures."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

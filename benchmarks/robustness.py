@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from newsgauge.model.document import Document
+from newsgauge.model.errors import in_one_line
 from newsgauge.model.scorer import Scorer
 from newsgauge.training.card import table
 from newsgauge.training.rows import read_json_lines
 
 
+@in_one_line()
 def main() -> None:
     """Score, print a Markdown table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -21,6 +21,7 @@ from folds import begin, figures, parser, trained
 
 from newsgauge.model.bundle import digest
 from newsgauge.model.encoder import Encoder, OnnxEncoder
+from newsgauge.model.errors import in_one_line
 from newsgauge.model.windows import WindowShape
 from newsgauge.training.bases import layer_numbers, load_base, tokenizer_file
 from newsgauge.training.cache import CachedEncoder
@@ -118,6 +119,7 @@ def alone(document: LabelledDocument) -> LabelledDocument:
     return replace(document, consecutive=False)
 
 
+@in_one_line()
 def main() -> None:
     """Train and measure without every group, print a Markdown table."""
     options = parser("transfer", __doc__)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from newsgauge.model.document import Document
-from newsgauge.model.errors import NewsgaugeError
+from newsgauge.model.errors import in_one_line
 from newsgauge.model.results import ArticleScore
 from newsgauge.model.scorer import Scorer
 from newsgauge.training.card import table
@@ -167,6 +167,7 @@ def _auroc(garbled: Sequence[Scored], clean: Sequence[Scored]) -> float:
     return auroc(scores, truth)
 
 
+@in_one_line()
 def main() -> None:
     """Score, print a Markdown table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -176,11 +177,7 @@ def main() -> None:
     articles = [article for path in sorted(chosen.seeds.glob("w*.jsonl")) for article in read_json_lines(path)]
     if not articles:
         raise SystemExit(f"{chosen.seeds} holds no w*.jsonl; run this in a checkout of newsgauge, or name its seeds with --seeds.")
-    try:
-        scorer = Scorer.from_folder(chosen.model)
-    except NewsgaugeError as error:
-        raise SystemExit(str(error)) from error
-    rows, verdicts = score_pairs(scorer, articles)
+    rows, verdicts = score_pairs(Scorer.from_folder(chosen.model), articles)
     groups = {"all": list(range(len(articles)))}
     groups |= {told: [i for i, one in enumerate(verdicts) if one.name.startswith(kind)] for kind, told in KINDS.items()}
     groups["through languages new to the models"] = [i for i, one in enumerate(verdicts) if one.pivot in NEW_PIVOTS]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class NewsgaugeError(Exception):
     """Base of all errors that are shown to the user as one line, never as a traceback."""
@@ -25,3 +28,12 @@ class BundleError(NewsgaugeError):
 
 class MissingExtraError(NewsgaugeError):
     """A feature needs an optional extra; the message holds the install command."""
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Ends a program with the message of a :class:`NewsgaugeError` instead of a traceback; decorates its ``main``."""
+    try:
+        yield
+    except NewsgaugeError as error:
+        raise SystemExit(str(error)) from error
