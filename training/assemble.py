@@ -15,9 +15,10 @@ from ..model.bundle import Heads
 from ..model.content import ContentHead
 from ..model.encoder import Encoder
 from ..model.heads import LinearHead
+from .articles import fit_documents
 from .corpora import Corpora
 from .embed import Embedded, embed, labelled
-from .garbled import DEFAULT_FIT, SentenceFit, fit_documents, fit_sentences
+from .garbled import DEFAULT_FIT, SentenceFit, fit_sentences
 from .heads import BinaryRows, fit_binary, fit_stance
 from .metrics import auroc, rows_report, threshold_at_false_flags
 from .rows import STANCE_LABELS, LabelledDocument
@@ -70,7 +71,7 @@ def assemble(
     news_dev = dev if any(row.garbled is not None for row in dev.rows) else embed(encoder, corpora.seeds_dev)
     garble, garbled_quality = fit_sentences(encoder, corpora, train, news_dev, trained=trained, seed=seed, fit=fit)
     if folder is not None:
-        garble, whole = fit_documents(encoder, corpora, garble, folder, seed=seed)
+        garble, whole = fit_documents(encoder, corpora, garble, content, folder, seed=seed, fit=fit)
         garbled_quality |= whole
     return Assembled(
         Heads(fitted.head, garble, content),

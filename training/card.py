@@ -133,6 +133,31 @@ def _words(figures: Mapping[str, Sequence[float]]) -> str:
     return "; F1 and Matthews correlation by kind: " + ", ".join(parts) if parts else ""
 
 
+_CLEAN_KINDS = {
+    "native": "agency news",
+    "world": "news and records from many countries",
+    "human": "human translations",
+    "plain": "English that is no news",
+    "starter": "invented articles",
+}
+
+
+def _passages(figures: Mapping[str, Any]) -> str:
+    """What was measured of the passage chain."""
+    hosts = [f"{figures['passage_f1']:.3f} in agency news"]
+    if figures["passage_f1_elsewhere"] == figures["passage_f1_elsewhere"]:
+        hosts.append(f"{figures['passage_f1_elsewhere']:.3f} in other clean English")
+    told = [f"sentence F1 of garbled runs {' and '.join(hosts)}, machine output of systems that the chain was not fitted on"]
+    if figures["passage_whole"] == figures["passage_whole"]:
+        told.append(f"{figures['passage_whole']:.1%} of the sentences of wholly machine-translated documents lie in passages")
+    clean = [
+        f"{share:.1%} of {count} ({_CLEAN_KINDS[kind]})"
+        for kind, (share, count) in sorted(figures["passage_false"].items(), key=lambda item: -item[1][1])
+    ]
+    told.append(f"of clean documents have one: {', '.join(clean)}")
+    return f"- passages: {'; '.join(told)}"
+
+
 def _garbled(figures: Mapping[str, Any]) -> str:
     """What was measured of the garbled head; what was not is left out."""
 
@@ -170,14 +195,7 @@ def _garbled(figures: Mapping[str, Any]) -> str:
         f"- words: F1 {figures['piece_f1']:.3f} over word pieces of held-out twins and round trips (threshold chosen on them){_words(figures['words'])}"
     )
     if known("passage_f1"):
-        whole = (
-            f"; {figures['passage_whole']:.1%} of the sentences of wholly machine-translated ones lie in passages"
-            if known("passage_whole")
-            else ""
-        )
-        lines.append(
-            f"- passages: sentence F1 {figures['passage_f1']:.3f} on documents with a garbled run inside, machine output of systems that the chain was not fitted on{whole}"
-        )
+        lines.append(_passages(figures))
     if known("article_auroc"):
         lines.append(
             f"- articles: AUROC {figures['article_auroc']:.3f} on documents of ten sentences or more, by cross-validation over systems; {figures['article_recall']:.1%} found at {figures['article_false_flags']:.1%} false flags"

@@ -15,10 +15,12 @@ from .annotations import ANNOTATIONS, REREADINGS, read_annotations, reread, stre
 from .documents import is_human, is_weak, system_held_out, translated_documents
 from .mixture import TrainingWindow, bags, balanced, crops, excerpt, inserted, splice
 from .rows import (
+    PLAIN_FILES,
+    WORLD_FILES,
     LabelledDocument,
     Row,
     boilerplate_document,
-    plain_documents,
+    clean_documents,
     quality_documents,
     read_json_lines,
     round_trip_documents,
@@ -59,7 +61,8 @@ def is_train(row: Mapping[str, Any]) -> bool:
 @dataclass(frozen=True)
 class Corpora:
     """Documents by kind. Twins, round trips and starter articles whose names are held out are in the ``*_dev`` lists only;
-    ``unusual`` is honest English that reads oddly, ``plain`` such that is no news, ``soft`` what a teacher labelled."""
+    ``unusual`` is honest English that reads oddly, ``plain`` such that is no news, ``world`` news and records from many countries, which no
+    encoder learns from, ``soft`` what a teacher labelled."""
 
     stance: list[LabelledDocument] = field(default_factory=list)
     stance_dev: list[LabelledDocument] = field(default_factory=list)
@@ -72,6 +75,8 @@ class Corpora:
     unusual: list[LabelledDocument] = field(default_factory=list)
     plain: list[LabelledDocument] = field(default_factory=list)
     plain_dev: list[LabelledDocument] = field(default_factory=list)
+    world: list[LabelledDocument] = field(default_factory=list)
+    world_dev: list[LabelledDocument] = field(default_factory=list)
     soft: list[LabelledDocument] = field(default_factory=list)
     boilerplate: list[LabelledDocument] = field(default_factory=list)
     boilerplate_dev: list[LabelledDocument] = field(default_factory=list)
@@ -101,7 +106,8 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
     starters = seed_documents(seeds)
     twins = twin_documents(sorted(seeds.glob("g*.jsonl")))
     round_trips = twin_documents(sorted(seeds.glob("garbled/r*.jsonl")))
-    plain = plain_documents(seeds)
+    plain = clean_documents(seeds, PLAIN_FILES)
+    world = clean_documents(seeds, WORLD_FILES)
     stance, stance_dev, quality, quality_dev, translated = [], [], [], [], []
     rated: list[LabelledDocument] = []
     if corpora is not None:
@@ -136,6 +142,8 @@ def load_corpora(seeds: Path, corpora: Path | None, *, soft: Path | None = None,
         unusual=unusual_documents(seeds / "unusual.jsonl"),
         plain=[d for d in plain if not held_out(d.name, PLAIN_DEV_SHARE)],
         plain_dev=[d for d in plain if held_out(d.name, PLAIN_DEV_SHARE)],
+        world=[d for d in world if not held_out(d.name, PLAIN_DEV_SHARE)],
+        world_dev=[d for d in world if held_out(d.name, PLAIN_DEV_SHARE)],
         soft=rated,
         boilerplate=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: not held_out(name, dev_share))],
         boilerplate_dev=[boilerplate_document(seeds / "boilerplate.jsonl", lambda name: held_out(name, dev_share))],

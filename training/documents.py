@@ -17,6 +17,8 @@ HUMAN_SYSTEMS = ("human", "ref", "native")
 HELD_OUT_SYSTEMS = frozenset({("wmt21-Online-Y", "ja-en"), ("wmt22-ALMAnaCH-Inria", "uk-en"), ("wmt22-ALMAnaCH-Inria", "cs-en")})
 # Human translations read a little like machine ones and are rare among articles that people score.
 HUMAN_WEIGHT = 0.3
+# So many articles that nobody labelled measure the verdict.
+NATIVE_DOCUMENTS = 250
 # What nobody rated: of a weak system more often garbled than not, of a human translator nearly always clean.
 UNRATED_WEAK = (0.7, 0.25)
 UNRATED_HUMAN = (0.0, 0.3)

@@ -1,17 +1,14 @@
-"""The garbled head: fitted on sentences and word pieces, its chain and its verdict on whole documents."""
+"""The garbled head: fitted on sentences and word pieces."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import f1_score
-from sklearn.model_selection import GroupKFold
 
 from ..model.encoder import Encoder, WordPieces
 from ..model.heads import LinearHead, sigmoid
@@ -19,17 +16,14 @@ from ..model.passages import PassageChain
 from ..model.quality import VERDICT_FEATURES, GarbleHead
 from ..model.signs import Sign, find_signs
 from .corpora import Corpora
-from .documents import JudgedDocument, native_documents, spliced, system_held_out, translated_documents
 from .embed import Embedded, Floats, embed
 from .heads import (
     BinaryRows,
     best_piece_threshold,
     calibrated_pieces,
     fit_binary,
-    fit_chain,
     fit_pieces,
     fit_signs,
-    fit_verdict,
     piece_quality,
 )
 from .metrics import auroc, threshold_at_false_flags
@@ -39,27 +33,24 @@ from .rows import CLEAN, SEVERE, LabelledDocument, Row, is_garbled
 FALSE_FLAGS_ON_NEWS = 0.01
 # Invented news is livelier than agency news, and nearer to what else people score.
 FALSE_FLAGS_ON_STARTERS = 0.02
-FALSE_VERDICTS = 0.02
-NATIVE_DOCUMENTS = 250
 # Rows of one corpus and domain that a sentence head is fitted on: of either kind so many, or the other up to twice as many.
 MOST_CLEAN = 1500
-# Parts that the systems are dealt out to, to fit on all but one and measure on that; documents with a garbled run inside for each.
-FOLDS = 5
-SPLICES = 120
-SHORTEST_JUDGED = 10
-# Few documents that are no news stand for much of what people will score.
-PLAIN_WEIGHT = 3.0
 
 Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class SentenceFit:
-    """How the sentence head is fitted: the inverse ``strength`` of its regularisation, and what a row of unusual English, or of
-    English that is no news, weighs."""
+    """How the sentence head is fitted: the inverse ``strength`` of its regularisation, and what a row of ``unusual`` English, or of
+    English that is no news, weighs.
+
+    With ``world`` it learns from news from many countries too, with the same weight, and only those held out are left to fit the chain
+    and the verdict and to measure them.
+    """
 
     strength: float = 0.3
     unusual: float = 4.0
+    world: bool = False
 
 
 DEFAULT_FIT = SentenceFit()
@@ -108,7 +99,8 @@ def fit_sentences(
     """
     rng = random.Random(seed)
     rated = [balanced(document, rng, most_clean=MOST_CLEAN) for document in corpora.quality]
-    train = training_rows([news, embed(encoder, rated), embed(encoder, corpora.unusual + corpora.plain)], [1.0, 1.0, fit.unusual])
+    odd = corpora.unusual + corpora.plain + (corpora.world if fit.world else [])
+    train = training_rows([news, embed(encoder, rated), embed(encoder, odd)], [1.0, 1.0, fit.unusual])
     dev = embed(encoder, corpora.quality_dev)
     marked = embed(encoder, _with_spans(corpora.quality))
     originals = embed(encoder, corpora.seeds_dev)
@@ -123,12 +115,12 @@ def fit_sentences(
     tried = [(best_piece_threshold(candidate, examples), candidate) for candidate in candidates]
     (piece_threshold, piece_f1), pieces = max(tried, key=lambda pair: pair[0][1])
 
-    head, signs = fit_signs(head, dev_vectors, _signs(dev_rows), is_garbled(dev_rows))
+    head, signs = fit_signs(head, dev_vectors, row_signs(dev_rows), is_garbled(dev_rows))
     plain = LinearHead.zeros(1, len(VERDICT_FEATURES))
     garble = GarbleHead(head, signs, pieces, 0.5, piece_threshold, PassageChain(1.0, 0.0, 2.0, 1.0, 0.0), plain, 0.5)
 
     def probabilities(rows: Sequence[Row], vectors: Floats) -> Doubles:
-        return sigmoid(garble.logits(vectors, _signs(rows))).astype(np.float64)
+        return sigmoid(garble.logits(vectors, row_signs(rows))).astype(np.float64)
 
     clean = probabilities(*_joined([news_dev]))
     starters = probabilities(originals.rows, originals.vectors)
@@ -165,7 +157,8 @@ def fit_sentences(
     return replace(garble, threshold=threshold), quality
 
 
-def _signs(rows: Sequence[Row]) -> list[tuple[Sign, ...]]:
+def row_signs(rows: Sequence[Row]) -> list[tuple[Sign, ...]]:
+    """The surface signs of each row."""
     return [find_signs(row.text) for row in rows]
 
 
@@ -193,101 +186,3 @@ def _with_spans(documents: Sequence[LabelledDocument], most: int = 2000) -> list
         clean = tuple(row for row in document.rows if row.spans == ())
         found.append(replace(document, rows=marked[:most] + clean[: len(marked)]))
     return [document for document in found if document.rows]
-
-
-def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDocument]:
-    """Whole documents with a verdict, none of which the encoder was trained on.
-
-    Machine output of the systems held out, held-out twins and round trips; human translations of the dev set, native news that nobody
-    labelled, held-out starter articles and held-out documents that are no news.
-    """
-    machine = translated_documents(
-        [folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"], wanted=system_held_out
-    )
-    human = [found for found in translated_documents([folder / "quality/dev.jsonl"]) if not found.machine]
-    trained_on = {document.name for document in corpora.stance + corpora.soft}
-    twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev + corpora.round_trips_dev]
-    starters = [JudgedDocument(document, False, "starter", 1.0) for document in corpora.seeds_dev]
-    plain = [JudgedDocument(document, False, "plain", PLAIN_WEIGHT) for document in corpora.plain_dev]
-    native = native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed, known=trained_on)
-    return machine + human + twins + starters + plain + native
-
-
-def fit_documents(encoder: Encoder, corpora: Corpora, garble: GarbleHead, folder: Path, *, seed: int) -> tuple[GarbleHead, dict[str, Any]]:
-    """Fit the chain and the verdict on whole documents, none of which trained the encoder → the head and its figures.
-
-    Both are measured by cross-validation over systems, then fitted on all; the verdict on documents of at least
-    :data:`SHORTEST_JUDGED` sentences.
-    """
-    judged = judged_documents(corpora, folder, seed)
-    embedded = embed(encoder, [found.document for found in judged])
-    logits = _by_document(garble.logits(embedded.vectors, _signs(embedded.rows)), embedded, len(judged))
-    folds = _machine_folds(judged)
-    parts = [_sequences(encoder, garble, part) for part in _spliced_parts(judged, folds, seed)]
-    said: list[npt.NDArray[np.int64]] = []
-    whole: list[npt.NDArray[np.int64]] = []
-    for part, members in zip(parts, folds, strict=True):
-        chain = fit_chain([one for other in parts if other is not part for one in other])
-        said += [_marked(chain, values) for values, _ in part]
-        whole += [_marked(chain, logits[i]) for i in members if len(logits[i]) >= SHORTEST_JUDGED]
-    spliced_documents = [one for part in parts for one in part]
-    truth = np.concatenate([states for _, states in spliced_documents])
-
-    words = _by_document(garble.word_logits(embedded.vectors), embedded, len(judged))
-    machine = np.array([found.machine for found in judged])
-    weights = np.array([found.weight for found in judged])
-    groups = np.array([found.system if found.machine else f"{found.system}:{i % 10}" for i, found in enumerate(judged)])
-    out_of_fold = np.zeros(len(judged))
-    for train, test in GroupKFold(FOLDS).split(words, machine, groups):
-        verdict = fit_verdict([words[i] for i in train], machine[train].tolist(), weights[train].tolist())
-        fold = replace(garble, verdict=verdict)
-        out_of_fold[test] = [fold.article_probability(words[i]) for i in test]
-    plain = np.array([len(values) >= SHORTEST_JUDGED for values in words])
-    threshold = threshold_at_false_flags(out_of_fold[plain & ~machine], FALSE_VERDICTS)
-    verdict = fit_verdict(words, machine.tolist(), weights.tolist())
-    finished = replace(garble, chain=fit_chain(spliced_documents), verdict=verdict, verdict_threshold=max(0.5, threshold))
-    return finished, {
-        "passage_f1": float(f1_score(truth, np.concatenate(said))),
-        "passage_whole": float(np.concatenate(whole).mean()) if whole else float("nan"),
-        "article_auroc": auroc(out_of_fold[plain], machine[plain]),
-        "article_recall": float((out_of_fold[plain & machine] >= finished.verdict_threshold).mean()),
-        "article_false_flags": float((out_of_fold[plain & ~machine] >= finished.verdict_threshold).mean()),
-        "article_documents": int(plain.sum()),
-    }
-
-
-def _machine_folds(judged: Sequence[JudgedDocument]) -> list[list[int]]:
-    """The places of the machine-translated documents, dealt out so that no two folds share a system."""
-    places = [i for i, found in enumerate(judged) if found.machine]
-    systems = [judged[i].system for i in places]
-    folds = GroupKFold(min(FOLDS, len(set(systems)))).split(systems, groups=systems)
-    return [[places[member] for member in members] for _, members in folds]
-
-
-def _spliced_parts(
-    judged: Sequence[JudgedDocument], folds: Sequence[Sequence[int]], seed: int
-) -> list[list[tuple[LabelledDocument, list[int]]]]:
-    """Spliced documents in parts that share no system and no host."""
-    native = [found.document for found in judged if found.system == "native"]
-    return [
-        spliced(native[number::FOLDS], [judged[i].document for i in members], SPLICES, seed + number)
-        for number, members in enumerate(folds)
-    ]
-
-
-def _sequences(encoder: Encoder, garble: GarbleHead, made: Sequence[tuple[LabelledDocument, list[int]]]) -> list[tuple[Doubles, list[int]]]:
-    embedded = embed(encoder, [document for document, _ in made])
-    logits = _by_document(garble.logits(embedded.vectors, _signs(embedded.rows)), embedded, len(made))
-    return [(values, states) for values, (_, states) in zip(logits, made, strict=True)]
-
-
-def _by_document(values: Floats, embedded: Embedded, count: int) -> list[Doubles]:
-    """The *values* of the rows of each of the *count* documents."""
-    return [values[embedded.document == index].astype(np.float64) for index in range(count)]
-
-
-def _marked(chain: PassageChain, logits: Doubles) -> npt.NDArray[np.int64]:
-    inside = np.zeros(len(logits), dtype=np.int64)
-    for first, last, _ in chain.runs(logits):
-        inside[first : last + 1] = 1
-    return inside

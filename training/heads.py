@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -17,7 +16,6 @@ from sklearn.metrics import f1_score, matthews_corrcoef
 from ..model.encoder import WordPieces
 from ..model.errors import NewsgaugeError
 from ..model.heads import LinearHead, sigmoid
-from ..model.passages import PassageChain
 from ..model.quality import verdict_features
 from ..model.signs import Sign, sign_features
 from ..model.stance import StanceHead
@@ -27,8 +25,6 @@ from .rows import STANCE_LABELS, Row, overlaps, soft_stance
 
 log = logging.getLogger(__name__)
 
-# So many sentences off, what garble leaves on a clean neighbour is still to be seen.
-CHAIN_REACH = 2
 # Of so many sentences are the short articles that the verdict learns from.
 CROPS = (1, 2, 3, 5, 8)
 
@@ -192,25 +188,6 @@ def piece_quality(head: LinearHead, threshold: float, examples: Sequence[tuple[R
     states, hits = _pieces(examples)
     marked = sigmoid(head.logits(states)[:, 0]) >= threshold
     return float(f1_score(hits, marked, zero_division=0.0)), float(matthews_corrcoef(hits, marked))
-
-
-def fit_chain(sequences: Sequence[tuple[Doubles, Sequence[int]]]) -> PassageChain:
-    """The chain of the highest likelihood on *sequences* of (logits, 0/1 states)."""
-    prepared = [(logits, np.asarray(states, dtype=np.int64)) for logits, states in sequences]
-
-    def loss(values: Doubles) -> float:
-        chain = _chain(values)
-        paths = sum(chain.path_score(logits, states) for logits, states in prepared)
-        missed = chain.log_partitions([logits for logits, _ in prepared]).sum() - paths
-        return float(missed) / len(prepared) + 1e-3 * float(np.square(values).sum())
-
-    found = minimize(loss, np.array([1.0, 0.0, 2.0, 1.0, 0.0]), method="L-BFGS-B", options={"maxiter": 200})
-    return _chain(found.x.round(4))
-
-
-def _chain(values: Doubles) -> PassageChain:
-    scale, offset, enter, leave, neighbours = map(float, values)
-    return PassageChain(scale, offset, enter, leave, neighbours, reach=CHAIN_REACH)
 
 
 def fit_verdict(documents: Sequence[Doubles], machine: Sequence[bool], weights: Sequence[float]) -> LinearHead:

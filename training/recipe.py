@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..model.quality import GarbleHead
     from .assemble import Assembled
     from .corpora import Corpora
+    from .garbled import SentenceFit
     from .network import Network
 
 log = logging.getLogger("newsgauge.training.recipe")
@@ -70,7 +71,19 @@ def data_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--unusual-weight", type=float, default=4.0, help="what a row of unusual English weighs there (default: %(default)s)"
     )
+    options.add_argument(
+        "--learn-world",
+        action="store_true",
+        help="the garbled head learns from news from many countries as well (default: it only fits passages and verdict)",
+    )
     options.add_argument("--seed", type=int, default=13)
+
+
+def sentence_fit(options: argparse.Namespace) -> SentenceFit:
+    """How the *options* of :func:`data_options` want the garbled head fitted."""
+    from .garbled import SentenceFit
+
+    return SentenceFit(options.garbled_strength, options.unusual_weight, options.learn_world)
 
 
 def main() -> None:
@@ -164,7 +177,6 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
     from .embed import embed, labelled
     from .export import export
     from .folder import Parts, write_model
-    from .garbled import SentenceFit
     from .metrics import rows_report
 
     shape = WindowShape(tokens=options.window)
@@ -181,7 +193,7 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
         folder=options.corpora,
         seed=options.seed,
         labels=network.labels,
-        fit=SentenceFit(options.garbled_strength, options.unusual_weight),
+        fit=sentence_fit(options),
     )
     if old is not None:
         assembled = with_verdict(assembled, old)
@@ -250,8 +262,10 @@ def digest_of(corpora: Corpora, labels: Sequence[str]) -> str:
 
 
 def rows_of(corpora: Corpora) -> dict[str, int]:
-    """Rows of each kind; those that only a teacher labelled count as its own wherever they stand."""
-    rows = {name: sum(len(document.rows) for document in documents) for name, documents in vars(corpora).items()}
+    """Rows of each kind that an encoder learns from or is measured on; those that only a teacher labelled count as its own wherever
+    they stand."""
+    kinds = {name: documents for name, documents in vars(corpora).items() if name not in ("world", "world_dev")}
+    rows = {name: sum(len(document.rows) for document in documents) for name, documents in kinds.items()}
     taught = sum(row.stance is None and row.soft is not None for document in corpora.stance for row in document.rows)
     return {**rows, "stance": rows["stance"] - taught, "soft": rows["soft"] + taught}
 
@@ -265,7 +279,7 @@ def reproduction(options: argparse.Namespace) -> str:
         f"python -m newsgauge.training.recipe --base {options.base_name or Path(options.base).name}{layers}{corpora} --run RUN"
         f" --output {options.output.name} --epochs {options.epochs} --learning-rate {options.learning_rate}"
         f" --batch {options.batch} --window {options.window} --garbled-strength {options.garbled_strength}"
-        f" --unusual-weight {options.unusual_weight} --seed {options.seed}"
+        f" --unusual-weight {options.unusual_weight}{' --learn-world' if options.learn_world else ''} --seed {options.seed}"
     )
 
 

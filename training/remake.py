@@ -18,9 +18,8 @@ from .assemble import assemble
 from .card import USUAL_LAYERS
 from .corpora import load_corpora
 from .folder import Parts, write_model
-from .garbled import SentenceFit
 from .packing import LIBRARIES
-from .recipe import data_options
+from .recipe import data_options, sentence_fit
 from .shorten import keep_layers
 
 
@@ -83,7 +82,7 @@ def remake(options: argparse.Namespace) -> None:
         folder=options.corpora,
         seed=options.seed,
         labels=bundle.heads.stance.labels,
-        fit=SentenceFit(options.garbled_strength, options.unusual_weight),
+        fit=sentence_fit(options),
         documents=options.documents,
     )
     command = reproduction(options)
@@ -110,7 +109,7 @@ def reproduction(options: argparse.Namespace) -> str:
     return (
         f"python -m newsgauge.training.remake --model {Path(options.model).name}{layers}{corpora} --run RUN --output {options.output.name}"
         f"{documents} --garbled-strength {options.garbled_strength:g} --unusual-weight {options.unusual_weight:g}"
-        f" --seed {options.seed}"
+        f"{' --learn-world' if options.learn_world else ''} --seed {options.seed}"
     )
 
 

@@ -233,12 +233,14 @@ def unusual_documents(path: Path) -> list[LabelledDocument]:
 
 # Records of meetings that are clean English to learn from; the other half measures what came of it.
 PLAIN_FILES = ("c*.jsonl", "m[13].jsonl")
+WORLD_FILES = ("n*.jsonl",)
 
 
-def plain_documents(folder: Path) -> list[LabelledDocument]:
-    """Honest English that is no news, as whole documents without stance labels."""
+def clean_documents(folder: Path, patterns: Sequence[str]) -> list[LabelledDocument]:
+    """Honest English in the files of *patterns*, as whole documents without stance labels: :data:`PLAIN_FILES` hold what is no news,
+    :data:`WORLD_FILES` news and records from many countries."""
     documents = []
-    for path in (path for files in PLAIN_FILES for path in sorted(folder.glob(files))):
+    for path in (path for files in patterns for path in sorted(folder.glob(files))):
         for text in read_json_lines(path):
             sentences = [sentence if isinstance(sentence, str) else sentence["text"] for sentence in text["sentences"]]
             rows = tuple(

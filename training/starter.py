@@ -10,7 +10,7 @@ from pathlib import Path
 from ..model.errors import NewsgaugeError
 from .corpora import held_out
 from .labels import LabelledRow, labelled_rows
-from .rows import LabelledDocument, plain_documents, seed_documents, twin_documents, unusual_documents
+from .rows import PLAIN_FILES, LabelledDocument, clean_documents, seed_documents, twin_documents, unusual_documents
 
 DEV_SHARE = 0.2
 """The share of starter articles that trained no shipped model (see :func:`~.corpora.load_corpora`)."""
@@ -55,7 +55,7 @@ def load_starter(folder: Path, *, seed: int) -> Starter:
         *_of(guards[half:], twin_documents(sorted(folder.glob("garbled/r*.jsonl")))),
     ]
     unusual = [_sampled(document, rng) for document in unusual_documents(folder / "unusual.jsonl")]
-    plain = plain_documents(folder)
+    plain = clean_documents(folder, PLAIN_FILES)
     unusual += rng.sample(plain, min(PLAIN, len(plain)))
     return Starter(guards, [document for document in articles if held_out(document.name, DEV_SHARE)], garbled, unusual)
 

@@ -14,9 +14,8 @@ from typing import Any
 from ..model.encoder import Encoder, OnnxEncoder
 from ..model.heads import LinearHead, sigmoid, softmax
 from ..model.windows import WindowShape
-from .documents import native_documents
+from .documents import NATIVE_DOCUMENTS, native_documents
 from .embed import embed
-from .garbled import NATIVE_DOCUMENTS
 from .rows import LabelledDocument, Row, read_json_lines, stance_documents
 from .soft import Opinion
 

@@ -148,6 +148,8 @@ def test_an_epoch_holds_every_training_row_and_no_dev_row(starters: Corpora, tok
     dev = {row.origin for document in held for row in document.rows}
     assert set(counts) == training
     assert not set(counts) & dev
+    world = {row.origin for document in starters.world + starters.world_dev for row in document.rows}
+    assert len(starters.world) > len(starters.world_dev) > 30 and not set(counts) & world
     # Once as it is, and at most once more in each splice with its two twins and its round trip.
     assert set(counts.values()) == {1, 2, 3, 4}
     assert windows == epoch_windows(starters, table, shape, epoch=0, seed=1)

@@ -20,7 +20,6 @@ from newsgauge.training.heads import (
     best_piece_threshold,
     calibrated_pieces,
     fit_binary,
-    fit_chain,
     fit_pieces,
     fit_signs,
     fit_stance,
@@ -223,43 +222,6 @@ def test_the_piece_threshold_is_the_best_of_all(pairs: list[tuple[int, bool]]) -
     threshold, f1 = best_piece_threshold(head, [example])
     assert f1 == pytest.approx(max(f1_at(float(value)) for value in probability))
     assert f1_at(threshold) == pytest.approx(f1)
-
-
-def test_the_chain_learns_to_bridge_a_gap_and_to_pass_over_a_spike() -> None:
-    rng = np.random.default_rng(3)
-    sequences = []
-    for number in range(40):
-        states = np.zeros(20, dtype=np.int64)
-        if number % 2:
-            start = int(rng.integers(2, 10))
-            states[start : start + 7] = 1
-        sequences.append((np.where(states == 1, 1.5, -1.5) + rng.normal(size=20), states.tolist()))
-    chain = fit_chain(sequences)
-    assert chain.scale > 0
-    assert chain.enter > 0
-    assert chain.leave > 0
-    gap = np.array([-2.0] * 5 + [2.0, 2.0, 2.0, -0.3, 2.0, 2.0, 2.0] + [-2.0] * 5)
-    assert [(first, last) for first, last, _ in chain.runs(gap)] == [(5, 11)]
-    spike = np.array([-2.0] * 8 + [0.8] + [-2.0] * 8)
-    assert chain.posterior(spike)[8] < 0.5
-    found, truth = [], []
-    for logits, states in sequences:
-        found.extend((chain.posterior(logits) >= 0.5).astype(int).tolist())
-        truth.extend(states)
-    assert np.mean(np.array(found) == np.array(truth)) > 0.95
-
-
-def test_a_fitted_chain_is_likelier_than_the_plain_one() -> None:
-    from newsgauge.model.passages import PassageChain
-
-    states = np.array([0] * 6 + [1] * 6 + [0] * 6)
-    rng = np.random.default_rng(4)
-    sequences = [(np.where(states == 1, 0.8, -0.8) + rng.normal(size=18), states.tolist()) for _ in range(20)]
-
-    def likelihood(chain: PassageChain) -> float:
-        return sum(chain.path_score(logits, np.array(marks)) - chain.log_partitions([logits])[0] for logits, marks in sequences)
-
-    assert likelihood(fit_chain(sequences)) > likelihood(PassageChain(1.0, 0.0, 2.0, 1.0, 0.0)) + 1.0
 
 
 def test_the_verdict_tells_garbled_articles_from_clean_ones() -> None:

@@ -72,7 +72,7 @@ Command = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def few_seeds(first_of: Callable[[dict[str, int]], Path]) -> Path:
-    return first_of({"s1": 30, "g1": 30, "boilerplate": 60, "robustness": 20})
+    return first_of({"s1": 30, "g1": 30, "n1": 9, "boilerplate": 60, "robustness": 20})
 
 
 @pytest.fixture
@@ -103,6 +103,16 @@ def test_a_shorter_model_keeps_its_weights_and_scores(command: Command, small_mo
     assert ", 1 layers, width" in text and "The float network" not in text
     (article,) = Scorer.from_folder(folder).score_files([str(seeds / "articles" / "quarry-spill.txt")])
     assert len({sentence.label for sentence in article.sentences}) > 2
+
+
+def test_news_from_many_countries_is_learned_from_on_demand_only(command: Command) -> None:
+    heads = []
+    for more in ((), ("--learn-world",)):
+        folder = command("--documents", "5", "--seed", "3", "--overwrite", *more)
+        heads.append(load(folder).heads)
+        assert ("--unusual-weight 4 --learn-world --seed 3" in (folder / "README.md").read_text(encoding="utf-8")) == bool(more)
+    assert not np.array_equal(heads[0].garble.sentence.weight, heads[1].garble.sentence.weight)
+    assert np.array_equal(heads[0].stance.head.weight, heads[1].stance.head.weight)
 
 
 @pytest.mark.parametrize("said", [False, True])

@@ -1,0 +1,234 @@
+"""The passage chain and the verdict: fitted on whole documents, some with a garbled run inside, and measured on others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.metrics import f1_score
+from sklearn.model_selection import GroupKFold
+
+from ..model.content import ContentHead
+from ..model.encoder import Encoder
+from ..model.heads import LinearHead
+from ..model.passages import PassageChain
+from ..model.quality import GarbleHead
+from .chain import fit_chain
+from .corpora import Corpora
+from .documents import NATIVE_DOCUMENTS, JudgedDocument, native_documents, spliced, system_held_out, translated_documents
+from .embed import Embedded, embed
+from .garbled import DEFAULT_FIT, SentenceFit, row_signs
+from .heads import fit_verdict
+from .metrics import auroc, threshold_at_false_flags
+from .rows import LabelledDocument
+
+FALSE_VERDICTS = 0.02
+# Of all kinds of clean documents together, those of unusual kinds outweigh agency news, which has none.
+FALSE_PASSAGES = 0.05
+# Parts that the systems are dealt out to, to fit on all but one and measure on that.
+FOLDS = 5
+# Documents with a garbled run inside for each part and each of: agency news, other clean English.
+SPLICES = 120
+# A whole machine-translated document counts as so many spliced ones: few are at hand, and passages should cover them.
+WHOLE_WEIGHT = 2
+# Few documents that are no news stand for much of what people will score.
+PLAIN_WEIGHT = 3.0
+SHORTEST_JUDGED = 10
+# The verdict's threshold hangs on a handful of clean documents: the mean over so many ways to deal out the folds steadies it.
+DEALS = 5
+
+Doubles = npt.NDArray[np.float64]
+Marks = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentScores:
+    """A document as chain and verdict see it. *Shapes:* (sentences,); ``states`` is 1 where a sentence is machine output, ``kept`` false
+    where it is taken for boilerplate, which in scoring is no evidence either."""
+
+    logits: Doubles
+    words: Doubles
+    kept: npt.NDArray[np.bool_]
+    states: Marks
+
+    def evidence(self) -> tuple[Doubles, Marks]:
+        """The logits and states of what is kept."""
+        return self.logits[self.kept], self.states[self.kept]
+
+    def marks(self, chain: PassageChain) -> Marks:
+        """Which sentences lie in a passage of *chain*, boilerplate in its midst included. *Shape:* (sentences,)."""
+        inside = np.zeros(len(self.kept), dtype=np.int64)
+        order = np.flatnonzero(self.kept)
+        for first, last, _ in chain.runs(self.logits[self.kept]):
+            inside[order[first] : order[last] + 1] = 1
+        return inside
+
+
+def judged_documents(corpora: Corpora, folder: Path, seed: int, *, learned_world: bool) -> list[JudgedDocument]:
+    """Whole documents with a verdict, none of which the encoder or, with *learned_world* (see ``SentenceFit``), the head was trained on.
+
+    Machine output of the systems held out, held-out twins and round trips; human translations of the dev set, native news that nobody
+    labelled, held-out starter articles, held-out documents that are no news, and news from many countries; the ``system`` of clean
+    ones is their kind.
+    """
+    machine = translated_documents(
+        [folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"], wanted=system_held_out
+    )
+    human = [replace(found, system="human") for found in translated_documents([folder / "quality/dev.jsonl"]) if not found.machine]
+    trained_on = {document.name for document in corpora.stance + corpora.soft}
+    twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev + corpora.round_trips_dev]
+    starters = [JudgedDocument(document, False, "starter", 1.0) for document in corpora.seeds_dev]
+    plain = [JudgedDocument(document, False, "plain", PLAIN_WEIGHT) for document in corpora.plain_dev]
+    world = [JudgedDocument(document, False, "world", 1.0) for document in corpora.world_dev + ([] if learned_world else corpora.world)]
+    native = native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed, known=trained_on)
+    return machine + human + twins + starters + plain + world + native
+
+
+def fit_documents(
+    encoder: Encoder,
+    corpora: Corpora,
+    garble: GarbleHead,
+    content: ContentHead,
+    folder: Path,
+    *,
+    seed: int,
+    fit: SentenceFit = DEFAULT_FIT,
+) -> tuple[GarbleHead, dict[str, Any]]:
+    """Fit the chain and the verdict on whole documents, none of which trained the encoder → the head and its figures.
+
+    As in scoring, what *content* takes for boilerplate is no evidence. Both are measured by cross-validation over systems and documents,
+    then fitted on all. *fit*: how *garble* was fitted.
+    """
+    judged = judged_documents(corpora, folder, seed, learned_world=fit.world)
+    embedded = embed(encoder, [found.document for found in judged])
+    scores = _scores(garble, content, embedded, [[int(found.machine)] * len(found.document.rows) for found in judged])
+    chain, passages = _fit_chain(encoder, garble, content, judged, scores, seed)
+    verdict, threshold, articles = _fit_verdict(garble, judged, scores)
+    return replace(garble, chain=chain, verdict=verdict, verdict_threshold=threshold), passages | articles
+
+
+def _fit_chain(
+    encoder: Encoder,
+    garble: GarbleHead,
+    content: ContentHead,
+    judged: Sequence[JudgedDocument],
+    scores: Sequence[DocumentScores],
+    seed: int,
+) -> tuple[PassageChain, dict[str, Any]]:
+    folds = _folds(judged)
+    spliced_scores: list[dict[str, list[DocumentScores]]] = []
+    for made in _spliced_parts(judged, folds, seed):
+        embedded = {host: embed(encoder, [document for document, _ in found]) for host, found in made.items()}
+        spliced_scores.append({host: _scores(garble, content, embedded[host], [states for _, states in made[host]]) for host in made})
+    learned = [
+        [one.evidence() for found in part.values() for one in found]
+        + [scores[i].evidence() for i in members if judged[i].machine] * WHOLE_WEIGHT
+        for part, members in zip(spliced_scores, folds, strict=True)
+    ]
+    clean = [i for i, found in enumerate(judged) if not found.machine]
+    chains = [fit_chain([one for other, found in enumerate(learned) if other != number for one in found]) for number in range(len(folds))]
+    strongest = {i: strongest_run(chain, scores[i]) for chain, members in zip(chains, folds, strict=True) for i in members}
+    threshold = max(0.5, threshold_at_false_flags(np.array([strongest[i] for i in clean]), FALSE_PASSAGES))
+    said: dict[str, list[tuple[Marks, Marks]]] = {}
+    whole: list[Marks] = []
+    for fitted, part, members in zip(chains, spliced_scores, folds, strict=True):
+        chain = replace(fitted, threshold=threshold)
+        for host, found in part.items():
+            said.setdefault(host, []).extend((one.states, one.marks(chain)) for one in found)
+        whole += [scores[i].marks(chain) for i in members if judged[i].machine and len(scores[i].logits) >= SHORTEST_JUDGED]
+    f1 = {host: float(f1_score(*map(np.concatenate, zip(*pairs, strict=True)))) for host, pairs in said.items()}
+    false: dict[str, list[bool]] = {}
+    for i in clean:
+        false.setdefault(judged[i].system, []).append(strongest[i] >= threshold)
+    return replace(fit_chain([one for found in learned for one in found]), threshold=threshold), {
+        "passage_f1": f1["native"],
+        "passage_f1_elsewhere": f1.get("other", float("nan")),
+        "passage_whole": float(np.concatenate(whole).mean()) if whole else float("nan"),
+        "passage_false": {kind: [float(np.mean(flags)), len(flags)] for kind, flags in sorted(false.items())},
+    }
+
+
+def strongest_run(chain: PassageChain, document: DocumentScores) -> float:
+    """The highest threshold at which *chain* finds a passage in *document*; 0 where it is too short for one."""
+    posterior = chain.posterior(document.evidence()[0])
+    if len(posterior) < chain.shortest:
+        return 0.0
+    return float(sliding_window_view(posterior, chain.shortest).min(axis=1).max())
+
+
+def _fit_verdict(
+    garble: GarbleHead, judged: Sequence[JudgedDocument], scores: Sequence[DocumentScores]
+) -> tuple[LinearHead, float, dict[str, Any]]:
+    """The verdict and its threshold, with figures of documents of at least :data:`SHORTEST_JUDGED` sentences."""
+    words = [one.words[one.kept] for one in scores]
+    machine = np.array([found.machine for found in judged])
+    weights = np.array([found.weight for found in judged])
+    groups = np.array([found.system if found.machine else f"{found.system}:{i % 10}" for i, found in enumerate(judged)])
+    deals = np.zeros((DEALS, len(judged)))
+    for deal, out in enumerate(deals):
+        for train, test in GroupKFold(FOLDS, shuffle=True, random_state=deal).split(words, machine, groups):
+            verdict = fit_verdict([words[i] for i in train], machine[train].tolist(), weights[train].tolist())
+            fold = replace(garble, verdict=verdict)
+            out[test] = [fold.article_probability(words[i]) for i in test]
+    out_of_fold = deals.mean(axis=0)
+    long = np.array([len(values) >= SHORTEST_JUDGED for values in words])
+    threshold = max(0.5, threshold_at_false_flags(out_of_fold[long & ~machine], FALSE_VERDICTS))
+    return (
+        fit_verdict(words, machine.tolist(), weights.tolist()),
+        threshold,
+        {
+            "article_auroc": auroc(out_of_fold[long], machine[long]),
+            "article_recall": float((out_of_fold[long & machine] >= threshold).mean()),
+            "article_false_flags": float((out_of_fold[long & ~machine] >= threshold).mean()),
+            "article_documents": int(long.sum()),
+        },
+    )
+
+
+def _folds(judged: Sequence[JudgedDocument]) -> list[list[int]]:
+    """The places of the documents, dealt out so that no two folds share a system, and that each has its share of every clean kind."""
+    machine = [i for i, found in enumerate(judged) if found.machine]
+    systems = [judged[i].system for i in machine]
+    folds = [
+        [machine[member] for member in members] for _, members in GroupKFold(min(FOLDS, len(set(systems)))).split(systems, groups=systems)
+    ]
+    clean = sorted((i for i, found in enumerate(judged) if not found.machine), key=lambda i: judged[i].system)
+    for number, place in enumerate(clean):
+        folds[number % len(folds)].append(place)
+    return folds
+
+
+def _spliced_parts(
+    judged: Sequence[JudgedDocument], folds: Sequence[Sequence[int]], seed: int
+) -> list[dict[str, list[tuple[LabelledDocument, list[int]]]]]:
+    """Spliced documents by their hosts, ``native`` or ``other``, in parts that share no system and no host."""
+    parts = []
+    for number, members in enumerate(folds):
+        donors = [judged[i].document for i in members if judged[i].machine]
+        hosts: dict[str, list[LabelledDocument]] = {"native": [], "other": []}
+        for i in members:
+            if not judged[i].machine:
+                hosts["native" if judged[i].system == "native" else "other"].append(judged[i].document)
+        parts.append({host: spliced(found, donors, SPLICES, seed + number) for host, found in hosts.items() if found})
+    return parts
+
+
+def _scores(garble: GarbleHead, content: ContentHead, embedded: Embedded, states: Sequence[Sequence[int]]) -> list[DocumentScores]:
+    """The documents of *embedded*, of whose sentences the *states* are known."""
+    ends = np.cumsum([len(one) for one in states])[:-1]
+    logits = garble.logits(embedded.vectors, row_signs(embedded.rows)).astype(np.float64)
+    words = garble.word_logits(embedded.vectors).astype(np.float64)
+    kept = _evidence(content, embedded)
+    columns = zip(*(np.split(values, ends) for values in (logits, words)), np.split(kept, ends), states, strict=True)
+    return [DocumentScores(sentences, mean, evident, np.array(known, dtype=np.int64)) for sentences, mean, evident, known in columns]
+
+
+def _evidence(content: ContentHead, embedded: Embedded) -> npt.NDArray[np.bool_]:
+    """Which rows are not taken for boilerplate; all of a document that would have none left. *Shape:* (rows,)."""
+    kept = content.article_probability(embedded.vectors) >= content.threshold
+    return np.asarray(kept | ~np.isin(embedded.document, embedded.document[kept]))
