@@ -27,8 +27,8 @@ from .heads import fit_verdict
 from .metrics import auroc, threshold_at_false_flags
 from .rows import LabelledDocument
 
+# Both by the documents' weights: as often as such documents are thought to be scored.
 FALSE_VERDICTS = 0.02
-# Of all kinds of clean documents together, those of unusual kinds outweigh agency news, which has none.
 FALSE_PASSAGES = 0.05
 # Parts that the systems are dealt out to, to fit on all but one and measure on that.
 FOLDS = 5
@@ -133,7 +133,8 @@ def _fit_chain(
     clean = [i for i, found in enumerate(judged) if not found.machine]
     chains = [fit_chain([one for other, found in enumerate(learned) if other != number for one in found]) for number in range(len(folds))]
     strongest = {i: strongest_run(chain, scores[i]) for chain, members in zip(chains, folds, strict=True) for i in members}
-    threshold = max(0.5, threshold_at_false_flags(np.array([strongest[i] for i in clean]), FALSE_PASSAGES))
+    weights = np.array([judged[i].weight for i in clean])
+    threshold = max(0.5, threshold_at_false_flags(np.array([strongest[i] for i in clean]), FALSE_PASSAGES, weights))
     said: dict[str, list[tuple[Marks, Marks]]] = {}
     whole: list[Marks] = []
     for fitted, part, members in zip(chains, spliced_scores, folds, strict=True):
@@ -142,14 +143,20 @@ def _fit_chain(
             said.setdefault(host, []).extend((one.states, one.marks(chain)) for one in found)
         whole += [scores[i].marks(chain) for i in members if judged[i].machine and len(scores[i].logits) >= SHORTEST_JUDGED]
     f1 = {host: float(f1_score(*map(np.concatenate, zip(*pairs, strict=True)))) for host, pairs in said.items()}
-    false: dict[str, list[bool]] = {}
-    for i in clean:
-        false.setdefault(judged[i].system, []).append(strongest[i] >= threshold)
     return replace(fit_chain([one for found in learned for one in found]), threshold=threshold), {
         "passage_f1": f1["native"],
         "passage_f1_elsewhere": f1.get("other", float("nan")),
         "passage_whole": float(np.concatenate(whole).mean()) if whole else float("nan"),
-        "passage_false": {kind: [float(np.mean(flags)), len(flags)] for kind, flags in sorted(false.items())},
+        "passage_false": _shares([judged[i].system for i in clean], [strongest[i] >= threshold for i in clean]),
+    }
+
+
+def _shares(kinds: Sequence[str], flags: Sequence[bool]) -> dict[str, list[float]]:
+    """Of each of the *kinds* the share that is flagged, and how many there are."""
+    return {
+        kind: [float(np.mean(found)), len(found)]
+        for kind in sorted(set(kinds))
+        if (found := [f for k, f in zip(kinds, flags, strict=True) if k == kind])
     }
 
 
@@ -177,14 +184,17 @@ def _fit_verdict(
             out[test] = [fold.article_probability(words[i]) for i in test]
     out_of_fold = deals.mean(axis=0)
     long = np.array([len(values) >= SHORTEST_JUDGED for values in words])
-    threshold = max(0.5, threshold_at_false_flags(out_of_fold[long & ~machine], FALSE_VERDICTS))
+    clean = long & ~machine
+    threshold = max(0.5, threshold_at_false_flags(out_of_fold[clean], FALSE_VERDICTS, weights[clean]))
+    flagged = out_of_fold >= threshold
     return (
         fit_verdict(words, machine.tolist(), weights.tolist()),
         threshold,
         {
             "article_auroc": auroc(out_of_fold[long], machine[long]),
-            "article_recall": float((out_of_fold[long & machine] >= threshold).mean()),
-            "article_false_flags": float((out_of_fold[long & ~machine] >= threshold).mean()),
+            "article_recall": float(flagged[long & machine].mean()),
+            "article_false_flags": float(np.average(flagged[clean], weights=weights[clean])),
+            "article_false": _shares([judged[i].system for i in np.flatnonzero(clean).tolist()], flagged[clean].tolist()),
             "article_documents": int(long.sum()),
         },
     )

@@ -26,7 +26,8 @@ UNRATED_HUMAN = (0.0, 0.3)
 
 @dataclass(frozen=True, slots=True)
 class JudgedDocument:
-    """A document and whether it is machine output, of which system; ``weight`` is its share in the verdict's training."""
+    """A document and whether it is machine output, of which system; ``weight`` is its share in the verdict's training and in the rates of
+    false verdicts and passages."""
 
     document: LabelledDocument
     machine: bool

@@ -131,11 +131,12 @@ def auroc(scores: Sequence[float] | Array | npt.NDArray[np.float32], truth: Sequ
     return float(roc_auc_score(known, scores))
 
 
-def threshold_at_false_flags(negative_scores: Array, rate: float) -> float:
-    """The lowest threshold at which at most *rate* of *negative_scores* lie at or over it."""
-    ordered = np.sort(negative_scores)[::-1]
-    allowed = int(rate * len(ordered))
-    return float(np.nextafter(ordered[min(allowed, len(ordered) - 1)], np.inf))
+def threshold_at_false_flags(negative_scores: Array, rate: float, weights: Array | None = None) -> float:
+    """The lowest threshold at which at most *rate* of *negative_scores*, by their *weights*, lie at or over it."""
+    order = np.argsort(-negative_scores, kind="stable")
+    shares = np.ones(len(order)) if weights is None else weights[order]
+    over = np.cumsum(shares) > rate * shares.sum()
+    return float(np.nextafter(negative_scores[order[over.argmax() if over.any() else -1]], np.inf))
 
 
 def best_threshold(scores: Array, truth: npt.NDArray[np.bool_]) -> tuple[float, float]:

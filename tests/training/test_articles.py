@@ -104,7 +104,9 @@ def test_chain_and_verdict_are_fitted_and_measured_out_of_fold(monkeypatch: pyte
     assert figures["article_documents"] == 72 and figures["article_auroc"] > 0.99
     assert figures["article_false_flags"] <= articles.FALSE_VERDICTS + 1 / 40 and figures["article_recall"] > 0.9
     assert 0.9 < figures["passage_f1"] < 1 and 0.9 < figures["passage_whole"] <= 1
-    assert np.isnan(figures["passage_f1_elsewhere"])
+    assert np.isnan(figures["passage_f1_elsewhere"]) and figures["article_false"] == {
+        "native": [pytest.approx(figures["article_false_flags"]), 40]
+    }
     run = np.array([-2.5] * 6 + [1.0] * 5 + [-2.5] * 6)
     assert [found[:2] for found in finished.chain.runs(run)] == [(6, 10)]
     low, high = (finished.article_probability(np.full(14, level)) for level in (-2.5, 1.0))
@@ -200,6 +202,6 @@ def test_the_card_tells_what_passages_were_measured_on() -> None:
     }
     told = card._passages(figures)
     assert "0.750 in agency news and 0.660 in other clean English" in told and "80.0% of the sentences" in told
-    assert told.endswith("of clean documents have one: 0.0% of 40 (agency news), 12.5% of 8 (human translations)")
+    assert told.endswith("of clean documents have one, 0.0% of 40 (agency news), 12.5% of 8 (human translations)")
     alone = card._passages(figures | {"passage_f1_elsewhere": float("nan"), "passage_whole": float("nan")})
     assert "other clean English" not in alone and "nan" not in alone

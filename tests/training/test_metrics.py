@@ -88,6 +88,14 @@ def test_no_lower_threshold_keeps_the_false_flag_rate(scores: list[float], rate:
     assert (negatives >= lower).sum() > rate * len(negatives)
 
 
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 4)), min_size=1, max_size=30), st.integers(0, 20))
+def test_a_score_counts_as_often_as_it_weighs(pairs: list[tuple[int, int]], twentieths: int) -> None:
+    scores, weights = (np.array(column, dtype=np.float64) for column in zip(*pairs, strict=True))
+    repeated = np.repeat(scores, weights.astype(int))
+    rate = twentieths / 20
+    assert threshold_at_false_flags(scores, rate, weights) == threshold_at_false_flags(repeated, rate)
+
+
 def test_coverage_is_the_largest_share_that_keeps_the_accuracy() -> None:
     confidence = np.array([0.6, 0.99, 0.8, 0.7, 0.9])
     right = np.array([False, True, False, True, True])
