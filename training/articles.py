@@ -36,8 +36,6 @@ FOLDS = 5
 SPLICES = 120
 # A whole machine-translated document counts as so many spliced ones: few are at hand, and passages should cover them.
 WHOLE_WEIGHT = 2
-# Few documents that are no news stand for much of what people will score.
-PLAIN_WEIGHT = 3.0
 SHORTEST_JUDGED = 10
 # The verdict's threshold hangs on a handful of clean documents: the mean over so many ways to deal out the folds steadies it.
 DEALS = 5
@@ -83,7 +81,7 @@ def judged_documents(corpora: Corpora, folder: Path, seed: int, *, learned_world
     trained_on = {document.name for document in corpora.stance + corpora.soft}
     twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev + corpora.round_trips_dev]
     starters = [JudgedDocument(document, False, "starter", 1.0) for document in corpora.seeds_dev]
-    plain = [JudgedDocument(document, False, "plain", PLAIN_WEIGHT) for document in corpora.plain_dev]
+    plain = [JudgedDocument(document, False, "plain", 1.0) for document in corpora.plain_dev]
     world = [JudgedDocument(document, False, "world", 1.0) for document in corpora.world_dev + ([] if learned_world else corpora.world)]
     native = native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed, known=trained_on)
     return machine + human + twins + starters + plain + world + native

@@ -200,7 +200,7 @@ def _garbled(figures: Mapping[str, Any]) -> str:
         lines.append(_passages(figures))
     if known("article_auroc"):
         lines.append(
-            f"- articles: AUROC {figures['article_auroc']:.3f} on documents of ten sentences or more, by cross-validation over systems; {figures['article_recall']:.1%} found at {figures['article_false_flags']:.1%} false flags (English that is no news counts three times, a human translation 0.3 times): {_by_kind(figures['article_false'])}"
+            f"- articles: AUROC {figures['article_auroc']:.3f} on documents of ten sentences or more, by cross-validation over systems; {figures['article_recall']:.1%} found at {figures['article_false_flags']:.1%} false flags (a human translation counts 0.3 times): {_by_kind(figures['article_false'])}"
         )
     else:
         lines.append("- passages and articles: not fitted and not measured, for want of whole machine-translated documents")
