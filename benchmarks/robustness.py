@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from newsgauge.model.document import Document
-from newsgauge.model.errors import in_one_line
+from newsgauge.model.errors import NewsgaugeError, in_one_line
 from newsgauge.model.scorer import Scorer
 from newsgauge.training.card import table
 from newsgauge.training.rows import read_json_lines
@@ -29,9 +29,12 @@ def main() -> None:
     options.add_argument("--sentences", type=Path, default=Path("seeds/robustness.jsonl"), help="default: %(default)s")
     options.add_argument("--documents", type=Path, default=Path("seeds"), help="folder of the whole documents (default: %(default)s)")
     chosen = options.parse_args()
-    scorer = Scorer.from_folder(chosen.model)
     found: dict[str, list[tuple[float, bool, int]]] = {}
-    for row in read_json_lines(chosen.sentences):
+    files = {"no news": "robustness_documents.jsonl", "records of meetings": "m[24].jsonl"}
+    documents = {kind: _rows(chosen.documents / name, sorted(chosen.documents.glob(name))) for kind, name in files.items()}
+    sentences = _rows(chosen.sentences, [chosen.sentences])
+    scorer = Scorer.from_folder(chosen.model)
+    for row in sentences:
         for sentence in scorer.score(Document.from_text(row["text"])).sentences:
             if sentence.garbled is not None:
                 scored = (sentence.garbled.probability, sentence.garbled.flag, len(sentence.garbled.signs))
@@ -41,12 +44,15 @@ def main() -> None:
         probability, flags, signs = (np.array(column) for column in zip(*values, strict=True))
         rows.append([kind, str(len(values)), f"{flags.mean():.0%}", f"{np.median(probability):.2f}", f"{(signs > 0).mean():.0%}"])
     print(table(["kind", "sentences scored", "falsely flagged", "median probability", "with a surface sign"], rows))
-    files = {"no news": "robustness_documents.jsonl", "records of meetings": "m[24].jsonl"}
-    counted = [
-        false_flags(scorer, kind, [row for path in sorted(chosen.documents.glob(name)) for row in read_json_lines(path)])
-        for kind, name in files.items()
-    ]
+    counted = [false_flags(scorer, kind, given) for kind, given in documents.items()]
     print("\n" + table(["documents", "number", "called machine-translated", "with a passage", "sentences falsely flagged"], counted))
+
+
+def _rows(place: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The objects of the files *paths*, of which *place* tells; at least one."""
+    if rows := [row for path in paths for row in read_json_lines(path)]:
+        return rows
+    raise NewsgaugeError(f"{place} holds nothing to score; run this in a checkout of newsgauge, or name --sentences and --documents.")
 
 
 def false_flags(scorer: Scorer, kind: str, documents: Sequence[dict[str, Any]]) -> list[str]:

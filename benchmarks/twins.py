@@ -78,7 +78,7 @@ def sentences(score: ArticleScore, rows: Sequence[tuple[str, int | None, list[st
 
     Of a paragraph that was split the most garbled sentence counts; one that was not scored is left out.
     """
-    inside = {i for passage in score.passages for i in range(passage.first_sentence, passage.last_sentence + 1)}
+    inside = {i for passage in score.passages for i in passage.sentences}
     for number, (text, severity, offending) in enumerate(rows, start=1):
         found = [(one, one.garbled) for one in score.sentences if one.block == number and one.garbled is not None]
         if not found:

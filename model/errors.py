@@ -32,8 +32,9 @@ class MissingExtraError(NewsgaugeError):
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Ends a program with the message of a :class:`NewsgaugeError` instead of a traceback; decorates its ``main``."""
+    """Ends a program with the message of a :class:`NewsgaugeError`, or of a file that cannot be read, instead of a traceback; decorates
+    its ``main``."""
     try:
         yield
-    except NewsgaugeError as error:
+    except (NewsgaugeError, OSError) as error:
         raise SystemExit(str(error)) from error

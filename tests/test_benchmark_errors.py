@@ -32,3 +32,24 @@ def test_what_cannot_be_read_is_told_in_one_line(
     with pytest.raises(SystemExit) as told:
         benchmark_named(name).main()
     assert "\n" not in str(told.value) and str(tmp_path / "missing") in str(told.value)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x86\xff\x00", b"not json\n"], ids=["missing", "empty", "binary", "text"])
+@pytest.mark.parametrize(("name", "option"), [("adversarial", "--rows"), ("robustness", "--sentences")])
+def test_rows_that_are_none_are_told_in_one_line(
+    name: str,
+    option: str,
+    content: bytes | None,
+    benchmark_named: Callable[[str], ModuleType],
+    seeds: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    if content is not None:
+        rows.write_bytes(content)
+    monkeypatch.chdir(seeds.parent)
+    monkeypatch.setattr("sys.argv", [name, option, str(rows)])
+    with pytest.raises(SystemExit) as told:
+        benchmark_named(name).main()
+    assert "\n" not in str(told.value) and str(rows) in str(told.value)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..model.errors import NewsgaugeError
+
 STANCE_LABELS = ("accusation", "denial", "evidence", "analysis")
 # Targets between the two are mild faults, of which nobody can say whether they should be flagged.
 CLEAN, SEVERE = 0.2, 0.9
@@ -74,11 +76,17 @@ def is_garbled(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON Lines file, gzip-compressed where its name ends in ``.gz``."""
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.strip():
-                yield json.loads(line)
+    """The objects of a JSON Lines file, gzip-compressed where its name ends in ``.gz``.
+
+    :class:`NewsgaugeError` where it is none, :class:`OSError` where it cannot be read.
+    """
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            for line in lines:
+                if line.strip():
+                    yield json.loads(line)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise NewsgaugeError(f"{path} is not JSON Lines in UTF-8 ({error}); expected one JSON object a line.") from error
 
 
 # Professional news text counts as clean English with this weight.
