@@ -82,6 +82,11 @@ class Passage:
     last_sentence: int
     probability: float
 
+    @property
+    def sentences(self) -> range:
+        """The indices of its sentences."""
+        return range(self.first_sentence, self.last_sentence + 1)
+
     def to_dict(self) -> dict[str, Any]:
         """One element of ``passages`` of the output contract."""
         return {

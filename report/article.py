@@ -101,7 +101,7 @@ def label_views(labels: Sequence[str]) -> dict[str, LabelView]:
 
 def article_view(article: ArticleScore, labels: dict[str, LabelView]) -> ArticleView:
     """*article* for the template; *labels* from :func:`label_views`. All text in it is made visible, none is escaped."""
-    inside = {i: passage for passage in article.passages for i in range(passage.first_sentence, passage.last_sentence + 1)}
+    inside = {i: passage for passage in article.passages for i in passage.sentences}
     sentences = tuple(_sentence(article, sentence, labels) for sentence in article.sentences)
     runs = tuple(
         Run(passage, tuple(paragraphs))

@@ -113,7 +113,7 @@ class Highlights:
                     _push(self._claims, (*key, claim), MOST_CLAIMS)
         for passage in article.passages:
             self.passages_in_all += 1
-            inside = [one for one in article.sentences if passage.first_sentence <= one.index <= passage.last_sentence]
+            inside = [one for one in article.sentences if one.index in passage.sentences]
             text = shortened(" ".join(one.text for one in inside), PASSAGE_CHARACTERS)
             found = GarbledPassage(number, passage.first_sentence, passage.probability, len(inside), text)
             _push(self._passages, (passage.probability, len(inside), -self.passages_in_all, found), MOST_PASSAGES)

@@ -24,7 +24,7 @@ def flat_rows(result: ArticleScore | InputFailure) -> Iterator[dict[str, Any]]:
         yield {"source": result.source, "error_kind": result.kind, "error_message": result.message}
         return
     probability, flag = result.machine_translated or (None, None)
-    inside = {i: number for number, p in enumerate(result.passages) for i in range(p.first_sentence, p.last_sentence + 1)}
+    inside = {i: number for number, passage in enumerate(result.passages) for i in passage.sentences}
     for sentence in result.sentences:
         row: dict[str, Any] = {
             "source": result.source,

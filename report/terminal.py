@@ -46,7 +46,7 @@ def _table(article: ArticleScore) -> Table:
     table.add_column("p", justify="right", no_wrap=True)
     table.add_column("garbled", no_wrap=True)
     table.add_column("sentence", ratio=1, overflow="fold")
-    inside = {i for passage in article.passages for i in range(passage.first_sentence, passage.last_sentence + 1)}
+    inside = {i for passage in article.passages for i in passage.sentences}
     for sentence in article.sentences:
         table.add_row(str(sentence.index), *_label(sentence), _garbled(sentence, sentence.index in inside), _text(sentence))
     return table

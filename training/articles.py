@@ -130,9 +130,10 @@ def _fit_chain(
     ]
     clean = [i for i, found in enumerate(judged) if not found.machine]
     chains = [fit_chain([one for other, found in enumerate(learned) if other != number for one in found]) for number in range(len(folds))]
-    strongest = {i: strongest_run(chain, scores[i]) for chain, members in zip(chains, folds, strict=True) for i in members}
+    chain_of = {i: chain for chain, members in zip(chains, folds, strict=True) for i in members}
+    strongest = [strongest_run(chain_of[i], scores[i]) for i in clean]
     weights = np.array([judged[i].weight for i in clean])
-    threshold = max(0.5, threshold_at_false_flags(np.array([strongest[i] for i in clean]), FALSE_PASSAGES, weights))
+    threshold = max(0.5, threshold_at_false_flags(np.array(strongest), FALSE_PASSAGES, weights))
     said: dict[str, list[tuple[Marks, Marks]]] = {}
     whole: list[Marks] = []
     for fitted, part, members in zip(chains, spliced_scores, folds, strict=True):
@@ -145,7 +146,7 @@ def _fit_chain(
         "passage_f1": f1["native"],
         "passage_f1_elsewhere": f1.get("other", float("nan")),
         "passage_whole": float(np.concatenate(whole).mean()) if whole else float("nan"),
-        "passage_false": _shares([judged[i].system for i in clean], [strongest[i] >= threshold for i in clean]),
+        "passage_false": _shares([judged[i].system for i in clean], [value >= threshold for value in strongest]),
     }
 
 
@@ -231,9 +232,8 @@ def _scores(garble: GarbleHead, content: ContentHead, embedded: Embedded, states
     ends = np.cumsum([len(one) for one in states])[:-1]
     logits = garble.logits(embedded.vectors, row_signs(embedded.rows)).astype(np.float64)
     words = garble.word_logits(embedded.vectors).astype(np.float64)
-    kept = _evidence(content, embedded)
-    columns = zip(*(np.split(values, ends) for values in (logits, words)), np.split(kept, ends), states, strict=True)
-    return [DocumentScores(sentences, mean, evident, np.array(known, dtype=np.int64)) for sentences, mean, evident, known in columns]
+    columns = zip(np.split(logits, ends), np.split(words, ends), np.split(_evidence(content, embedded), ends), states, strict=True)
+    return [DocumentScores(sentences, mean, kept, np.array(known, dtype=np.int64)) for sentences, mean, kept, known in columns]
 
 
 def _evidence(content: ContentHead, embedded: Embedded) -> npt.NDArray[np.bool_]:

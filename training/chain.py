@@ -61,7 +61,7 @@ def fit_chain(sequences: Sequence[tuple[Doubles, Sequence[int] | States]]) -> Pa
     def loss(values: Doubles) -> float:
         return float(-batch.log_likelihoods(_chain(values)).mean() + 1e-3 * np.square(values).sum())
 
-    ceiling = float(np.mean([np.median(logits) for logits, _ in sequences if len(logits)]))
+    ceiling = batch.features[0, batch.inside[0], 2].mean()
     found = minimize(loss, np.array([1.0, 0.0, 2.0, 1.0, 0.0, 0.0, ceiling]), method="L-BFGS-B", options={"maxiter": 200})
     return _chain(found.x.round(4))
 

@@ -48,7 +48,7 @@ def scores(name: str, runtime: str) -> list[ArticleScore]:
 
 def inside(score: ArticleScore) -> set[int]:
     """The sentences that lie in a passage."""
-    return {i for passage in score.passages for i in range(passage.first_sentence, passage.last_sentence + 1)}
+    return {i for passage in score.passages for i in passage.sentences}
 
 
 @needs_openvino

@@ -12,20 +12,11 @@ from hypothesis import strategies as st
 pytest.importorskip("scipy")
 
 from newsgauge.model.passages import PassageChain, surroundings
-from newsgauge.training.chain import CHAIN_REACH, ChainBatch, fit_chain
+from newsgauge.training.chain import CHAIN_REACH, ChainBatch, _chain, fit_chain
 
 ARTICLES = st.lists(st.lists(st.tuples(st.floats(-20, 20), st.integers(0, 1)), max_size=7), min_size=1, max_size=4)
-CHAINS = st.builds(
-    PassageChain,
-    scale=st.floats(-3, 3),
-    offset=st.floats(-5, 5),
-    enter=st.floats(-5, 8),
-    leave=st.floats(-5, 8),
-    neighbours=st.floats(-3, 3),
-    usual=st.floats(-3, 3),
-    ceiling=st.floats(-20, 20),
-    reach=st.just(CHAIN_REACH),
-)
+RANGES = ((-3, 3), (-5, 5), (-5, 8), (-5, 8), (-3, 3), (-3, 3), (-20, 20))
+CHAINS = st.tuples(*(st.floats(least, most) for least, most in RANGES)).map(lambda values: _chain(np.array(values)))
 
 
 def enumerated(chain: PassageChain, logits: np.ndarray, states: tuple[int, ...]) -> float:
