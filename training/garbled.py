@@ -28,7 +28,7 @@ from .heads import (
 )
 from .metrics import auroc, threshold_at_false_flags
 from .mixture import balanced
-from .rows import CLEAN, SEVERE, LabelledDocument, Row, is_garbled
+from .rows import CLEAN, LabelledDocument, Row, is_decided, is_garbled
 
 FALSE_FLAGS_ON_NEWS = 0.01
 # Invented news is livelier than agency news, and nearer to what else people score.
@@ -77,7 +77,7 @@ def training_rows(parts: Sequence[Embedded], factors: Sequence[float]) -> Binary
 
 def _decided(rows: list[Row], vectors: Floats) -> tuple[list[Row], Floats]:
     """Without the mild faults."""
-    keep = np.array([not CLEAN < (row.garbled or 0.0) < SEVERE for row in rows], dtype=bool)
+    keep = is_decided(rows)
     return [row for row, kept in zip(rows, keep, strict=True) if kept], vectors[keep]
 
 

@@ -125,10 +125,10 @@ def _temperature(logits: Doubles, targets: Ints) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
 
 
-def quality_examples(old: GarbleHead, vectors: Floats, texts: Sequence[str], garbled: Sequence[bool], weights: Doubles) -> Examples:
+def quality_examples(old: GarbleHead, vectors: Floats, texts: Sequence[str], garbled: npt.NDArray[np.bool_], weights: Doubles) -> Examples:
     """Rows to refit the garbled head on; what surface signs say of them stays as it is. *Shapes:* (rows, width), (rows,)."""
     signs = old.logits(vectors, [find_signs(text) for text in texts]) - old.sentence.logits(vectors)[:, 0]
-    return Examples(vectors, np.array(garbled, dtype=np.int64), weights, signs[:, None].astype(np.float64))
+    return Examples(vectors, garbled.astype(np.int64), weights, signs[:, None].astype(np.float64))
 
 
 def refit_quality(old: GarbleHead, new: Examples, plan: Plan, *, guard: Examples | None, clean: Examples) -> Refitted[GarbleHead]:

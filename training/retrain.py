@@ -21,7 +21,7 @@ from .evaluate import Evaluation, Judged, compared, embed_rows, judge, quality_p
 from .labels import QUALITY_LABELS, LabelledRow
 from .metrics import confusion_by_group, macro_f1_of
 from .refit import Plan, quality_examples, refit_quality, refit_stance
-from .rows import CLEAN, SEVERE, STANCE_LABELS, LabelledDocument, is_garbled
+from .rows import STANCE_LABELS, LabelledDocument, is_decided, is_garbled
 from .split import CROSS_VALIDATED, groups
 from .starter import Starter
 
@@ -122,7 +122,7 @@ def retrain(
         judged = replace(judged, stance_rows=tested, stance=stance.probabilities)
         findings += disputed([rows[i] for i in tested], labels, targets[stance.tested], stance.probabilities)
     if quality_at:
-        garbled = [bool(rows[i].garbled) for i in quality_at]
+        garbled = np.array([rows[i].garbled for i in quality_at], dtype=bool)
         plan = Plan([owners[i] for i in quality_at], choices.seed, bool(dev) or len(quality_at) < CROSS_VALIDATED)
         new = quality_examples(old.garble, own(vectors[quality_at]), [rows[i].text for i in quality_at], garbled, np.ones(len(garbled)))
         clean = _quality_guard(encoder, [*starter.guards, *starter.elsewhere], heads)
@@ -156,10 +156,10 @@ def _stance_guard(encoder: Encoder, starter: Starter, labels: Sequence[str]) -> 
 def _quality_guard(encoder: Encoder, documents: Sequence[LabelledDocument], heads: Heads) -> Examples:
     """The rows of *documents* that are clearly clean or clearly garbled."""
     found = embed(encoder, documents)
-    decided = [i for i, row in enumerate(found.rows) if row.garbled is not None and not CLEAN < row.garbled < SEVERE]
-    rows = [found.rows[i] for i in decided]
+    decided = is_decided(found.rows)
+    rows = [row for row, kept in zip(found.rows, decided, strict=True) if kept]
     weights = np.array([row.garbled_weight for row in rows])
-    return quality_examples(heads.garble, found.vectors[decided], [row.text for row in rows], is_garbled(rows).tolist(), weights)
+    return quality_examples(heads.garble, found.vectors[decided], [row.text for row in rows], is_garbled(rows), weights)
 
 
 def _of_the_same(before: Judged, judged: Judged) -> Judged:

@@ -75,6 +75,11 @@ def is_garbled(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
     return np.array([(row.garbled or 0.0) >= SEVERE for row in rows], dtype=bool)
 
 
+def is_decided(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
+    """Which *rows* are clearly clean or clearly garbled; mild faults, and rows whose quality is unknown, are neither. *Shape:* (rows,)."""
+    return np.array([row.garbled is not None and not CLEAN < row.garbled < SEVERE for row in rows], dtype=bool)
+
+
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a JSON Lines file, gzip-compressed where its name ends in ``.gz``.
 
