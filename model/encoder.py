@@ -61,6 +61,8 @@ class Encoder(Protocol):
 class OnnxEncoder:
     """An ONNX graph ``input_ids (1, T) → hidden (1, T, width)``, run by a runtime of :data:`~newsgauge.model.session.RUNTIMES`.
 
+    A state is that of the last layer, or those of several layers side by side.
+
     Windows are run one at a time: at about 256 word pieces the matrix products are as fast as in a batch, and dynamic int8
     scales depend on the window alone, so that no score depends on what else is in a batch.
     """

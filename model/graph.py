@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 OPERATORS = frozenset({
-    "Abs", "Add", "Cast", "Div", "DynamicQuantizeMatMul", "FusedMatMul", "Gather", "Gelu", "LayerNormalization", "MatMul",
+    "Abs", "Add", "Cast", "Concat", "Div", "DynamicQuantizeMatMul", "FusedMatMul", "Gather", "Gelu", "LayerNormalization", "MatMul",
     "MatMulIntegerToFloat", "Max", "Mul", "QuantizeLinear", "Range", "ReduceMax", "Reshape", "Shape", "Slice", "Softmax", "Squeeze", "Sub",
     "Transpose", "Unsqueeze",
 })  # fmt: skip

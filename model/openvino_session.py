@@ -42,7 +42,8 @@ class OpenVinoSession:
 
         contents = refuse_unsafe(graph)
         try:
-            model = _Network(contents).build()
+            network = _Network(contents)
+            model = network.build()
             self._rows = len(contents.weights[f"{PREFIX}embeddings.word_embeddings.weight_rows"])
             self._longest = _longest(contents.weights)
         except KeyError as error:
@@ -56,7 +57,7 @@ class OpenVinoSession:
             "ENABLE_CPU_PINNING": False,
         }
         self._request = core.compile_model(model, "CPU", settings).create_infer_request()
-        self._width = int(contents.weights[f"{PREFIX}embeddings.LayerNorm.bias"].size)
+        self._width = network.width
         self._lock = Lock()
 
     @property
@@ -101,6 +102,9 @@ class _Network:
         if len(contents.epsilons) != 1:
             raise ValueError(f"its layer norms have the epsilons {sorted(contents.epsilons)}; expected one for all")
         (self._epsilon,) = contents.epsilons
+        self._size = int(contents.weights[f"{PREFIX}embeddings.LayerNorm.bias"].size)
+        self.width = int(contents.weights["side_by_side"][-1]) if "side_by_side" in contents.weights else self._size
+        """The length of a state: one layer's, or those of several side by side."""
         self._ids = opset13.parameter([1, -1], np.int32, name="ids")
         self._count = opset13.parameter([], np.int32, name="count")
 
@@ -117,11 +121,15 @@ class _Network:
         hidden = self._embeddings(places)
         relative = "buckets" in self._weights
         bias = self._position_bias(places, beyond) if relative else ops.select(beyond, self._constant(HIDDEN), self._constant(0.0))
-        layer = 0
-        while f"{PREFIX}encoder.layer.{layer}.output.dense.bias" in self._weights:
-            hidden = self._layer(f"encoder.layer.{layer}", hidden, bias, _MPNET if relative else _BERT)
-            layer += 1
-        return Model([ops.result(hidden)], [self._ids, self._count], "encoder")
+        states: list[Any] = []
+        while f"{PREFIX}encoder.layer.{len(states)}.output.dense.bias" in self._weights:
+            hidden = self._layer(f"encoder.layer.{len(states)}", hidden, bias, _MPNET if relative else _BERT)
+            states.append(hidden)
+        read, rest = divmod(self.width, self._size)
+        if rest or not 1 <= read <= len(states):
+            raise ValueError(f"its states of width {self.width} are not those of 1 to {len(states)} layers")
+        side_by_side = ops.concat(states[: -read - 1 : -1], -1) if read > 1 else hidden
+        return Model([ops.result(side_by_side)], [self._ids, self._count], "encoder")
 
     def _constant(self, values: Any) -> Any:
         array = np.asarray(values, order="C")

@@ -21,7 +21,8 @@ VERDICT_FEATURES = ("mean word logit times certainty", "certainty")
 class GarbleHead:
     """Linear heads on embeddings, surface signs and word-piece states, with the chain for passages and the verdict on the article.
 
-    The verdict reads the words: what experts marked as garbled carries over to other systems better than which sentences were.
+    The verdict reads the words: what experts marked as garbled carries over to other systems better than which sentences were. The chain
+    reads the sum of both, the log-odds of two witnesses.
 
     ``threshold``: a sentence is flagged from here, the lowest value that kept false flags on native news under the stated
     rate. ``piece_threshold``: a word is marked from here.

@@ -164,7 +164,7 @@ class Scorer:
         logits, words = np.array([evidence[i] for i in order], dtype=np.float64).T
         passages = tuple(
             Passage(sentences[order[a]].start, sentences[order[b]].end, order[a], order[b], round(probability, 4))
-            for a, b, probability in garble.chain.runs(logits)
+            for a, b, probability in garble.chain.runs(logits + words)
         )
         probability = garble.article_probability(words)
         return passages, (round(probability, 4), probability >= garble.verdict_threshold)

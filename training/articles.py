@@ -55,14 +55,14 @@ class DocumentScores:
     states: Marks
 
     def evidence(self) -> tuple[Doubles, Marks]:
-        """The logits and states of what is kept."""
-        return self.logits[self.kept], self.states[self.kept]
+        """What the chain reads of what is kept, as in scoring, and its states."""
+        return (self.logits + self.words)[self.kept], self.states[self.kept]
 
     def marks(self, chain: PassageChain) -> Marks:
         """Which sentences lie in a passage of *chain*, boilerplate in its midst included. *Shape:* (sentences,)."""
         inside = np.zeros(len(self.kept), dtype=np.int64)
         order = np.flatnonzero(self.kept)
-        for first, last, _ in chain.runs(self.logits[self.kept]):
+        for first, last, _ in chain.runs(self.evidence()[0]):
             inside[order[first] : order[last] + 1] = 1
         return inside
 

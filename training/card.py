@@ -9,8 +9,8 @@ from typing import Any
 
 from .. import __version__
 
-# A configuration leaves out what is usual: for every architecture that can be exported so many layers.
-USUAL_LAYERS = 12
+# A configuration leaves out what is usual: for every architecture that can be exported so many layers, and numbers to a state.
+USUAL_LAYERS, USUAL_WIDTH = 12, 768
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -51,6 +51,10 @@ def card(name: str, about: Mapping[str, Any], labels: Sequence[str], *, command:
             for i, label in enumerate(labels)
         ],
     )
+    layers, size = (
+        encoder["config"].get(name, usual) for name, usual in (("num_hidden_layers", USUAL_LAYERS), ("hidden_size", USUAL_WIDTH))
+    )
+    beside = f", the states of its {encoder['width'] // size} uppermost layers side by side" if encoder["width"] > size else ""
     origin = f", on the encoder of `{training['from']}`, whose card says how it was trained" if "from" in training else ""
     unrounded = f" The float network on the same rows: macro-F1 {quality['float']['macro_f1']:.3f}." if "float" in quality else ""
     confusion = table(["truth ↓, said →", *labels], [[label, *map(str, stance["confusion"][i])] for i, label in enumerate(labels)])
@@ -60,7 +64,7 @@ Labels every sentence of an English news article **{", ".join(labels[:-1])} or {
 scores garbled machine translation by sentence, word, passage and article. The labels are defined in the project's annotation
 guide (`docs/annotation.md`).
 
-- Encoder: {encoder["base"]}, {encoder["config"].get("num_hidden_layers", USUAL_LAYERS)} layers, width {encoder["width"]}, {encoder["kind"]} int8, windows of {encoder["window"]["tokens"]} word pieces
+- Encoder: {encoder["base"]}, {layers} layers, width {size}{beside}, {encoder["kind"]} int8, windows of {encoder["window"]["tokens"]} word pieces
 - Made with: `{command}`{origin}
 - Training data: {", ".join(f"{value:,} {key}" for key, value in training["rows"].items() if not key.endswith("_dev"))} rows (of the last two an epoch draws a part); {training["epochs"]} epochs, learning rate {training["learning_rate"]}, seed {training["seed"]}
 

@@ -45,12 +45,14 @@ class SentenceFit:
     English that is no news, weighs.
 
     With ``world`` it learns from news from many countries too, with the same weight, and only those held out are left to fit the chain
-    and the verdict and to measure them.
+    and the verdict and to measure them. The states of so many ``layers`` lie side by side in an embedding: see
+    :func:`~newsgauge.training.heads.mean_head`, for words too.
     """
 
     strength: float = 0.3
     unusual: float = 4.0
     world: bool = False
+    layers: int = 1
 
 
 DEFAULT_FIT = SentenceFit()
@@ -107,8 +109,8 @@ def fit_sentences(
     wrecks = {"twins": embed(encoder, corpora.twins_dev), "round_trips": embed(encoder, corpora.round_trips_dev)}
     dev_rows, dev_vectors = _decided(*_joined([dev, originals, *wrecks.values()]))
     # The head trained with the encoder flags half of all unusual English, whose few rows weigh little among so many.
-    head = fit_binary(train, dev_vectors, is_garbled(dev_rows), strength=fit.strength)
-    candidates = [fit_pieces(news.marked() + marked.marked())] + ([trained["piece"]] if "piece" in trained else [])
+    head = fit_binary(train, dev_vectors, is_garbled(dev_rows), strength=fit.strength, layers=fit.layers)
+    candidates = [fit_pieces(news.marked() + marked.marked(), layers=fit.layers)] + ([trained["piece"]] if "piece" in trained else [])
     examples = [example for part in (originals, *wrecks.values()) for example in part.marked()]
     # A verdict that was fitted with another encoder reads these logits too.
     candidates = [calibrated_pieces(candidate, examples) for candidate in candidates]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -110,13 +110,21 @@ class BinaryRows:
 
 
 def fit_binary(
-    train: BinaryRows, dev_vectors: Floats, dev_truth: npt.NDArray[np.bool_], *, trained: LinearHead | None = None, strength: float = 0.03
+    train: BinaryRows,
+    dev_vectors: Floats,
+    dev_truth: npt.NDArray[np.bool_],
+    *,
+    trained: LinearHead | None = None,
+    strength: float = 0.03,
+    layers: int = 1,
 ) -> LinearHead:
     """The better on dev, by AUROC, of a logistic regression on soft targets and the head *trained* with the encoder.
 
-    Its logits are calibrated on dev (Platt 1999).
+    Its logits are calibrated on dev (Platt 1999). *layers*: see :func:`mean_head`.
     """
-    candidates = [fit_soft_targets(train, strength)] + ([] if trained is None else [trained])
+    split = zip(np.split(train.vectors, layers, axis=1), np.split(dev_vectors, layers, axis=1), strict=True)
+    fitted = mean_head([calibrated(fit_soft_targets(replace(train, vectors=of), strength), dev, dev_truth) for of, dev in split])
+    candidates = [fitted] + ([] if trained is None else [trained])
     scores = [auroc(head.logits(dev_vectors)[:, 0], dev_truth) for head in candidates]
     log.info("binary head: dev AUROC %s (refitted, trained with the encoder)", ", ".join(f"{score:.4f}" for score in scores))
     return calibrated(candidates[int(np.argmax(scores))], dev_vectors, dev_truth)
@@ -131,6 +139,16 @@ def fit_soft_targets(train: BinaryRows, strength: float) -> LinearHead:
     model = LogisticRegression(C=strength, max_iter=400)
     model.fit(train.vectors[which[used]], label[used], sample_weight=weight[used])
     return _as_head(model)
+
+
+def mean_head(heads: Sequence[LinearHead]) -> LinearHead:
+    """The mean of the logits that *heads* give the states of one layer each, as a head on all these states side by side.
+
+    On what an encoder was trained for, its last layer outshines those below, and a single regression on all reads little else; what other
+    systems garble the lower ones know as well, and err otherwise.
+    """
+    weight = np.concatenate([head.weight for head in heads], axis=1) / len(heads)
+    return LinearHead(weight.astype(np.float32), np.mean([head.bias for head in heads], axis=0).astype(np.float32))
 
 
 def calibrated(head: LinearHead, vectors: Floats, truth: npt.NDArray[np.bool_]) -> LinearHead:
@@ -154,12 +172,12 @@ def fit_signs(
     return scaled, LinearHead(weights, np.zeros(1, np.float32))
 
 
-def fit_pieces(examples: Sequence[tuple[Row, WordPieces]], *, strength: float = 0.01) -> LinearHead:
-    """A logistic head on word-piece states: does the piece lie in a garbled span?"""
+def fit_pieces(examples: Sequence[tuple[Row, WordPieces]], *, strength: float = 0.01, layers: int = 1) -> LinearHead:
+    """A logistic head on word-piece states: does the piece lie in a garbled span? *layers*: see :func:`mean_head`."""
     states, hits = _pieces(examples)
     weights = np.concatenate([np.full(len(pieces.offsets), row.garbled_weight) for row, pieces in examples])
-    model = LogisticRegression(C=strength, max_iter=200).fit(states, hits, sample_weight=weights)
-    return _as_head(model)
+    models = [LogisticRegression(C=strength, max_iter=200).fit(of, hits, sample_weight=weights) for of in np.split(states, layers, axis=1)]
+    return mean_head([_as_head(model) for model in models])
 
 
 def calibrated_pieces(head: LinearHead, examples: Sequence[tuple[Row, WordPieces]]) -> LinearHead:

@@ -1,26 +1,31 @@
 """Heads fitted anew on the encoder of a model that is there: ``python -m newsgauge.training.remake`` makes a model folder of it.
 
-No weight of the encoder changes. With ``--layers`` its upper layers are dropped, for a quicker model.
+No weight of the encoder changes. With ``--layers`` its upper layers are dropped, for a quicker model; with ``--read-layers`` the heads read
+the states of several layers.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..model.bundle import complete, encoder_entry, find, load
 from ..model.encoder import OnnxEncoder
 from ..model.errors import NewsgaugeError
+from ..model.heads import LinearHead
 from ..model.windows import WindowShape
 from .assemble import assemble
-from .card import USUAL_LAYERS
+from .card import USUAL_LAYERS, USUAL_WIDTH
 from .corpora import load_corpora
 from .folder import Parts, write_model
+from .layers import keep_layers
 from .packing import LIBRARIES
 from .recipe import data_options, sentence_fit
-from .shorten import keep_layers
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--model", required=True, help="the model with the encoder: a folder or a shipped model's name")
     options.add_argument("--layers", type=int, help="keep so many of the lowest layers (default: all)")
+    options.add_argument("--read-layers", type=int, help="read the states of so many of the uppermost layers (default: as the model does)")
     data_options(options)
     options.add_argument("--run", type=Path, required=True, help="folder for intermediate files")
     options.add_argument("--output", type=Path, required=True, help="model folder to write")
@@ -62,18 +68,21 @@ def remake(options: argparse.Namespace) -> None:
     graph, tokenizer = folder / entry["file"], folder / entry["tokenizer"]
     encoder, trained = bundle.encoder, {"stance": bundle.heads.stance.head, "piece": bundle.heads.garble.piece}
     with complete(folder):
-        depth = entry["config"].get("num_hidden_layers", USUAL_LAYERS)
-    if options.layers not in (None, depth):
+        depth, size = entry["config"].get("num_hidden_layers", USUAL_LAYERS), entry["config"].get("hidden_size", USUAL_WIDTH)
+        read = entry["width"] // size
+    layers = depth if options.layers is None else options.layers
+    wanted = read if options.read_layers is None else options.read_layers
+    if (layers, wanted) != (depth, read):
         import onnx
 
         model = onnx.load(str(graph))
-        keep_layers(model, options.layers)
+        keep_layers(model, layers, read=wanted)
         graph = options.run / "encoder.onnx"
         onnx.save(model, str(graph))
-        entry["config"] = {**entry["config"], "num_hidden_layers": options.layers}
+        entry |= {"config": {**entry["config"], "num_hidden_layers": layers}, "width": wanted * size}
         encoder = OnnxEncoder(graph, tokenizer, shape=WindowShape(**entry["window"]))
-        # They were trained to read the layer that is no longer there.
-        trained = {}
+        # A head that was trained to read a layer that is no longer there, or several, is of no use; labels are told by the last alone.
+        trained = {"stance": _widened(trained["stance"], entry["width"])} if (layers, read) == (depth, 1) else {}
     corpora = load_corpora(options.seeds, options.corpora, soft=options.soft)
     assembled = assemble(
         encoder,
@@ -82,7 +91,7 @@ def remake(options: argparse.Namespace) -> None:
         folder=options.corpora,
         seed=options.seed,
         labels=bundle.heads.stance.labels,
-        fit=sentence_fit(options),
+        fit=replace(sentence_fit(options), layers=wanted),
         documents=options.documents,
     )
     command = reproduction(options)
@@ -101,9 +110,15 @@ def remake(options: argparse.Namespace) -> None:
     )
 
 
+def _widened(head: LinearHead, width: int) -> LinearHead:
+    """*head* for states of *width* numbers, of which it reads the first ones alone."""
+    return LinearHead(np.pad(head.weight, ((0, 0), (0, width - head.weight.shape[1]))), head.bias)
+
+
 def reproduction(options: argparse.Namespace) -> str:
     """The command that makes the model again, with names of folders in place of their paths here."""
     layers = f" --layers {options.layers}" if options.layers else ""
+    layers += f" --read-layers {options.read_layers}" if options.read_layers else ""
     corpora = (" --corpora CORPORA" if options.corpora else "") + (f" --soft {options.soft.name}" if options.soft else "")
     documents = f" --documents {options.documents}" if options.documents else ""
     return (

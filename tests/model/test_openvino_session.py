@@ -155,8 +155,10 @@ LAST = f"{PREFIX}encoder.layer.4.output.dense"
         (lambda weights: weights.update({"longest": np.int64(9)}), "with 0 at 9, are not those of 512 places"),
         (lambda weights: weights.update({"buckets": weights["buckets"] + 99}), "out of bounds"),
         (lambda weights: weights.update({"first_place": np.int64(-5)}), "its first place is -5"),
+        (lambda weights: weights.update({"side_by_side": np.array([1, -1, 769])}), "states of width 769 are not those of 1 to 6 layers"),
+        (lambda weights: weights.update({"side_by_side": np.array([1, -1, 7 * 768])}), "states of width 5376 are not"),
     ],
-    ids=["a matrix", "heads", "scales", "distances after", "distances before", "buckets", "first place"],
+    ids=["a matrix", "heads", "scales", "distances after", "distances before", "buckets", "first place", "part of a layer", "layers"],
 )
 def test_weights_that_do_not_fit_are_refused(change: Callable[[dict[str, Any]], Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises((ValueError, IndexError), match=said):

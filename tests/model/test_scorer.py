@@ -335,6 +335,15 @@ def test_a_run_of_garbled_sentences_is_a_passage_and_a_lone_one_is_not() -> None
     assert flagged == ["It xxblu there.", "Then xxbla went.", "Someone xxblo once."]
 
 
+def test_words_speak_for_a_passage_where_no_sentence_is_flagged() -> None:
+    def by_its_words(sentence: str) -> list[float]:
+        return [5.0 if "xx" in sentence else -2.0, 0.0, 0.0, 0.0, -1.0, 9.0]
+
+    article = steered(by_its_words).score(Document.from_text("The tide rose. It xxblu there. Then xxbla went. The pump held. Rain fell."))
+    assert [list(passage.sentences) for passage in article.passages] == [[1, 2]]
+    assert not any(sentence.garbled and sentence.garbled.flag for sentence in article.sentences)
+
+
 def test_the_words_that_are_garbled_are_marked_in_the_sentence() -> None:
     document = Document.from_text("Some time passed. The xxblu xxbla quay xxblo fell.")
     article = steered(by_word).score(document)

@@ -57,10 +57,10 @@ def article(name: str, level: float, rng: np.random.Generator, size: int = 14) -
 
 
 def judged(*, native: int, systems: int, each: int, world: int = 0) -> list[JudgedDocument]:
-    """Agency news at −2.5; machine output at 1; news of the world, each at a level of its own between −3 and 0."""
+    """Agency news at −2.5; machine output at 1; news of the world, each at a level of its own between −3 and 0.5."""
     rng = np.random.default_rng(21)
     clean = [JudgedDocument(article(f"n{i}", -2.5, rng), False, "native", 1.0) for i in range(native)]
-    levels = np.linspace(-3.0, 0.0, world)
+    levels = np.linspace(-3.0, 0.5, world)
     other = [JudgedDocument(article(f"w{i}", level, rng), False, "world", 1.0) for i, level in enumerate(levels)]
     machine = [JudgedDocument(article(f"m{s}.{i}", 1.0, rng), True, f"system {s}", 1.0) for s in range(systems) for i in range(each)]
     return clean + other + machine
@@ -108,7 +108,8 @@ def test_chain_and_verdict_are_fitted_and_measured_out_of_fold(monkeypatch: pyte
         "native": [pytest.approx(figures["article_false_flags"]), 40]
     }
     run = np.array([-2.5] * 6 + [1.0] * 5 + [-2.5] * 6)
-    assert [found[:2] for found in finished.chain.runs(run)] == [(6, 10)]
+    # The chain reads the sum of sentence and words, which say the same here.
+    assert [found[:2] for found in finished.chain.runs(2 * run)] == [(6, 10)]
     low, high = (finished.article_probability(np.full(14, level)) for level in (-2.5, 1.0))
     assert low < 0.05 and high > finished.verdict_threshold
 
@@ -170,7 +171,7 @@ def test_a_document_of_boilerplate_alone_keeps_its_rows() -> None:
     assert articles._evidence(ARTICLE, embedded).tolist() == [False, True, True, True]
 
 
-def test_the_verdict_reads_words_and_the_chain_reads_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_verdict_reads_words_and_the_chain_both(monkeypatch: pytest.MonkeyPatch) -> None:
     documents = judged(native=40, systems=8, each=4)
 
     def silent(place: int) -> list[JudgedDocument]:
@@ -188,9 +189,10 @@ def test_the_verdict_reads_words_and_the_chain_reads_sentences(monkeypatch: pyte
             for found in documents
         ]
 
+    both = fitted(monkeypatch, documents)[1]
     without_sentences, without_words = (fitted(monkeypatch, silent(place))[1] for place in (0, 1))
-    assert without_sentences["article_auroc"] > 0.99 and without_sentences["passage_f1"] < 0.5
-    assert without_words["article_auroc"] == 0.5 and without_words["passage_f1"] > 0.9
+    assert without_sentences["article_auroc"] > 0.99 and without_words["article_auroc"] == 0.5
+    assert 0.8 < max(without_sentences["passage_f1"], without_words["passage_f1"]) < both["passage_f1"] < 1
 
 
 def test_the_card_tells_what_passages_were_measured_on() -> None:

@@ -24,9 +24,11 @@ from newsgauge.training.heads import (
     fit_signs,
     fit_stance,
     fit_verdict,
+    mean_head,
     piece_hits,
     piece_quality,
 )
+from newsgauge.training.metrics import auroc
 from newsgauge.training.rows import STANCE_LABELS, Row
 
 WIDTH = 8
@@ -114,6 +116,24 @@ def test_a_binary_head_points_the_right_way_and_is_calibrated() -> None:
         assert dev_truth[inside].mean() == pytest.approx(probability[inside].mean(), abs=0.12)
 
 
+def test_of_states_side_by_side_each_has_its_say() -> None:
+    first = LinearHead(np.array([[2.0, 0.0]], np.float32), np.array([1.0], np.float32))
+    second = LinearHead(np.array([[0.0, -4.0]], np.float32), np.array([3.0], np.float32))
+    states = np.random.default_rng(4).normal(size=(5, 4)).astype(np.float32)
+    both = mean_head([first, second])
+    np.testing.assert_allclose(both.logits(states), (first.logits(states[:, :2]) + second.logits(states[:, 2:])) / 2, atol=1e-6)
+
+    rng = np.random.default_rng(9)
+    truth = np.arange(600) % 2 == 0
+    # What was learned by heart tells everything in training, and on dev no more than what was not.
+    train = (rng.normal(size=(600, 2)) + truth[:, None] * np.array([30.0, 1.5])).astype(np.float32)
+    dev = (rng.normal(size=(600, 2)) + truth[:, None] * np.array([1.5, 1.5])).astype(np.float32)
+    rows = BinaryRows(train, truth.astype(float), np.ones(600))
+    alone, together = (fit_binary(rows, dev, truth, layers=layers) for layers in (1, 2))
+    assert auroc(together.logits(dev)[:, 0], truth) > auroc(alone.logits(dev)[:, 0], truth) + 0.02
+    assert together.weight[0, 0] == pytest.approx(together.weight[0, 1], rel=0.2)
+
+
 def test_a_weightless_row_does_not_pull_a_binary_head() -> None:
     vectors = np.array([[1.0], [-1.0], [5.0]] * 20, dtype=np.float32)
     targets = np.array([1.0, 0.0, 0.0] * 20)
@@ -195,6 +215,10 @@ def test_the_piece_head_finds_the_garbled_pieces() -> None:
     assert f1 > 0.95
     assert sigmoid(head.logits(np.array([[2.0]], dtype=np.float32)))[0, 0] >= threshold
     assert sigmoid(head.logits(np.array([[0.0]], dtype=np.float32)))[0, 0] < threshold
+    doubled = [(row, WordPieces(pieces.offsets, np.repeat(pieces.states, 2, axis=1))) for row, pieces in examples]
+    both = fit_pieces(doubled, strength=1.0, layers=2)
+    np.testing.assert_allclose(both.weight, np.repeat(head.weight, 2, axis=1) / 2, rtol=1e-6)
+    np.testing.assert_allclose(both.bias, head.bias, rtol=1e-6)
 
 
 def test_marked_pieces_are_measured_at_the_threshold() -> None:

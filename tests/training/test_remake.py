@@ -22,11 +22,12 @@ from newsgauge.model.bundle import load, read_manifest, shipped_models
 from newsgauge.model.graph import refuse_unsafe
 from newsgauge.model.heads import LinearHead
 from newsgauge.model.scorer import Scorer
+from newsgauge.model.session import OnnxSession
 from newsgauge.model.stance import Correction
 from newsgauge.training import remake
 from newsgauge.training.bases import load_base
 from newsgauge.training.export import export
-from newsgauge.training.shorten import keep_layers
+from newsgauge.training.layers import SIDE_BY_SIDE, keep_layers
 
 IDS = np.array([[2, *range(100, 140), 3]])
 
@@ -36,9 +37,9 @@ def states(path: Path) -> np.ndarray:
     return np.asarray(session.run(None, {"input_ids": IDS})[0])
 
 
-def cut(source: Path, count: int, to: Path) -> Path:
+def cut(source: Path, count: int, to: Path, *, read: int = 1) -> Path:
     model = onnx.load(str(source))
-    keep_layers(model, count)
+    keep_layers(model, count, read=read)
     onnx.save(model, str(to))
     return to
 
@@ -56,8 +57,29 @@ def test_a_cut_graph_is_that_of_a_network_with_fewer_layers(int8: bool, tiny_bas
 @pytest.mark.parametrize("name", ["fast", "default"])
 def test_a_shipped_encoder_with_all_its_layers_says_the_same(name: str, tmp_path: Path) -> None:
     source = shipped_models() / name / "encoder.onnx"
-    layers = read_manifest(source.parent)[0]["encoder"]["config"]["num_hidden_layers"]
-    assert np.array_equal(states(cut(source, layers, tmp_path / "cut.onnx")), states(source))
+    encoder = read_manifest(source.parent)[0]["encoder"]
+    layers, read = encoder["config"]["num_hidden_layers"], encoder["width"] // encoder["config"]["hidden_size"]
+    assert np.array_equal(states(cut(source, layers, tmp_path / "cut.onnx", read=read)), states(source))
+
+
+@pytest.mark.parametrize("int8", [True, False])
+def test_states_of_several_layers_lie_side_by_side_the_last_first(int8: bool, tiny_base: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.onnx"
+    export(load_base(str(tiny_base)), whole, int8=int8)
+    both, below = cut(whole, 2, tmp_path / "both.onnx", read=2), cut(whole, 1, tmp_path / "below.onnx")
+    assert np.array_equal(states(both), np.concatenate([states(whole), states(below)], axis=-1))
+    weights = refuse_unsafe(both).weights
+    assert weights.keys() - refuse_unsafe(whole).weights.keys() == {SIDE_BY_SIDE} and weights[SIDE_BY_SIDE][-1] == states(both).shape[-1]
+    assert OnnxSession(both, 1).width == states(both).shape[-1]
+    for again in (2, 1):
+        assert np.array_equal(states(cut(both, 2, tmp_path / "again.onnx", read=again)), states(both if again == 2 else whole))
+
+
+@pytest.mark.parametrize("read", [0, 3])
+def test_layers_that_cannot_be_read_are_told(read: int, tiny_base: Path, tmp_path: Path) -> None:
+    export(load_base(str(tiny_base)), tmp_path / "whole.onnx", int8=True)
+    with pytest.raises(ValueError, match=f"states of {read} layers cannot be read where 2 are kept; choose 1 to 2"):
+        cut(tmp_path / "whole.onnx", 2, tmp_path / "cut.onnx", read=read)
 
 
 @pytest.mark.parametrize("count", [0, -1, 3])
@@ -103,6 +125,23 @@ def test_a_shorter_model_keeps_its_weights_and_scores(command: Command, small_mo
     assert ", 1 layers, width" in text and "The float network" not in text
     (article,) = Scorer.from_folder(folder).score_files([str(seeds / "articles" / "quarry-spill.txt")])
     assert len({sentence.label for sentence in article.sentences}) > 2
+
+
+def test_heads_read_as_many_layers_as_they_are_told_to(command: Command, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = load(small_model).manifest["encoder"]
+    size = encoder["config"]["hidden_size"]
+    folder = command("--read-layers", "2", "--documents", "5", "--seed", "3")
+    bundle = load(folder)
+    assert bundle.encoder.width == bundle.manifest["encoder"]["width"] == 2 * size
+    garble = bundle.heads.garble
+    assert all(head.weight[:, part].any() for head in (garble.sentence, garble.piece) for part in (slice(size), slice(size, None)))
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"width {size}, the states of its 2 uppermost layers side by side" in text
+    assert "--model fast --read-layers 2 --run RUN" in text
+    again = load(command("--documents", "5", "--seed", "3", "--overwrite", model=folder.rename(folder.with_name("wide"))))
+    assert again.encoder.width == 2 * size, "a model is remade as it is"
+    back = load(command("--read-layers", "1", "--documents", "5", "--seed", "3", "--overwrite", model=folder.with_name("wide")))
+    assert back.encoder.width == size and "uppermost" not in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_news_from_many_countries_is_learned_from_on_demand_only(command: Command) -> None:
