@@ -58,10 +58,10 @@ def refit_stance(old: StanceHead, labels: Sequence[str], new: Examples, plan: Pl
     It is gated where *guard* rows tell the new kind of text from the old; without the labels of *old* among *labels* it is all there is.
     """
     start = _carried(old, labels, new.vectors.shape[1] // PARTS)
-    nothing = LinearHead.zeros(len(labels), new.vectors.shape[1])
-    new = replace(new, offsets=start.logits(new.vectors).astype(np.float64))
-    if guard is not None:
-        guard = replace(guard, offsets=start.logits(guard.vectors).astype(np.float64))
+    read = _read(old)
+    nothing = LinearHead.zeros(len(labels), len(read))
+    new = _begun(new, start, read)
+    guard = None if guard is None else _begun(guard, start, read)
     same = tuple(labels) == old.labels
 
     def fit(rows: Examples, owners: Sequence[str]) -> tuple[Correction, float | None]:
@@ -80,8 +80,32 @@ def refit_stance(old: StanceHead, labels: Sequence[str], new: Examples, plan: Pl
     probabilities = softmax((logits / temperature).astype(np.float32)).astype(np.float64)
     if len(tested) >= CALIBRATION_ROWS:
         threshold, _ = coverage_at_accuracy(probabilities.max(1), probabilities.argmax(1) == targets, CONFIDENT)
+    wide = PARTS * old.head.weight.shape[1]
+    gate = None if correction.gate is None else _spread(correction.gate, read, wide)
+    correction = Correction(_spread(correction.shift, read, wide), gate)
     head = StanceHead(tuple(labels), start.head, temperature, threshold, (*start.corrections, correction))
     return Refitted(head, pull, tested, probabilities)
+
+
+def _read(old: StanceHead) -> Ints:
+    """The places of an embedding in context that *old* reads: labels are told by the encoder's last layer, and on what else there is a
+    correction takes twice as long to fit and is no better. All, where it reads none."""
+    told = np.tile(old.head.weight.any(axis=0), PARTS)
+    for correction in old.corrections:
+        told |= correction.shift.weight.any(axis=0)
+    return np.flatnonzero(told if told.any() else ~told)
+
+
+def _begun(rows: Examples, start: StanceHead, read: Ints) -> Examples:
+    """*rows* with what *start* says of them, and of their vectors what is *read*."""
+    return replace(rows, vectors=rows.vectors[:, read], offsets=start.logits(rows.vectors).astype(np.float64))
+
+
+def _spread(head: LinearHead, read: Ints, width: int) -> LinearHead:
+    """A *head* on the places *read* as one on vectors of *width*."""
+    weight = np.zeros((len(head.weight), width), np.float32)
+    weight[:, read] = head.weight
+    return LinearHead(weight, head.bias)
 
 
 def _carried(old: StanceHead, labels: Sequence[str], width: int) -> StanceHead:

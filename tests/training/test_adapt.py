@@ -16,6 +16,8 @@ from newsgauge.training.refit import Plan, refit_stance
 
 WIDTH = 6
 OLD = LinearHead(2 * np.eye(2, WIDTH, dtype=np.float32), np.zeros(2, np.float32))
+# The same, which reads every place of an embedding.
+READS_ALL = LinearHead(OLD.weight + np.float32(1e-6), OLD.bias)
 
 
 def cloud(seed: int, count: int, *, first: int = 0, spread: float = 0.5) -> Examples:
@@ -94,7 +96,7 @@ def test_the_guard_weighs_as_much_as_the_new_rows() -> None:
 
 def test_labels_of_another_scheme_start_from_nothing() -> None:
     rows = neighbourless(cloud(9, 150, first=1, spread=0.2))
-    old = StanceHead(("x", "y"), OLD, 1.0, 0.5)
+    old = StanceHead(("x", "y"), READS_ALL, 1.0, 0.5)
     found = refit_stance(old, ("p", "q", "r"), rows, Plan(owners(150), 1, True), guard=None)
     assert found.head.labels == ("p", "q", "r")
     assert [one.gate for one in found.head.corrections] == [None]
@@ -105,15 +107,15 @@ def test_labels_of_another_scheme_start_from_nothing() -> None:
 
 
 def test_labels_in_another_order_keep_what_was_known_of_them() -> None:
-    old = StanceHead(("x", "y"), OLD, 2.0, 0.5)
+    old = StanceHead(("x", "y"), READS_ALL, 2.0, 0.5)
     rows = neighbourless(cloud(11, 150))
     found = refit_stance(old, ("y", "x"), replace(rows, targets=1 - rows.targets), Plan(owners(150), 1, True), guard=None)
     assert found.head.labels == ("y", "x")
-    np.testing.assert_allclose(found.head.head.weight, OLD.weight[::-1] / 2)
+    np.testing.assert_allclose(found.head.head.weight, READS_ALL.weight[::-1] / 2)
 
 
 def test_a_correction_stays_in_the_domain_that_it_was_made_for() -> None:
-    old = StanceHead(("x", "y"), OLD, 1.0, 0.5)
+    old = StanceHead(("x", "y"), READS_ALL, 1.0, 0.5)
     guard, elsewhere = neighbourless(cloud(12, 200)), neighbourless(cloud(13, 300))
     new, rest = moved(neighbourless(cloud(14, 120, first=3))), moved(neighbourless(cloud(15, 300, first=3)))
     found = refit_stance(old, ("x", "y"), new, Plan(owners(120), 1, True), guard=guard)
@@ -130,6 +132,21 @@ def test_a_correction_stays_in_the_domain_that_it_was_made_for() -> None:
     )
     assert len(again.head.corrections) == 2
     assert right(again.head, rest) >= right(found.head, rest) - 0.02
+
+
+def test_a_correction_reads_what_the_head_reads_and_no_more() -> None:
+    weight = READS_ALL.weight.copy()
+    weight[:, -2:] = 0
+    old = StanceHead(("x", "y"), LinearHead(weight, OLD.bias), 1.0, 0.5)
+    guard, new = neighbourless(cloud(12, 200)), moved(neighbourless(cloud(14, 120, first=1)))
+    once = refit_stance(old, ("x", "y"), new, Plan(owners(120), 1, True), guard=guard)
+    other = refit_stance(old, ("p", "q"), new, Plan(owners(120), 1, True), guard=None)
+    again = refit_stance(other.head, ("p", "q"), new, Plan(owners(120), 1, True), guard=None)
+    corrections = [*once.head.corrections, *again.head.corrections]
+    assert corrections and all(one.shift.weight.shape == (2, 3 * WIDTH) for one in corrections)
+    for head in (head for one in corrections for head in (one.shift, one.gate) if head is not None):
+        read = head.weight.any(axis=0).reshape(3, WIDTH)
+        assert not read[:, -2:].any() and read[0, :-2].all()
 
 
 def test_the_same_seed_gives_the_same_head() -> None:
