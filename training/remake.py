@@ -35,7 +35,11 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--model", required=True, help="the model with the encoder: a folder or a shipped model's name")
     options.add_argument("--layers", type=int, help="keep so many of the lowest layers (default: all)")
-    options.add_argument("--read-layers", type=int, help="read the states of so many of the uppermost layers (default: as the model does)")
+    options.add_argument(
+        "--read-layers",
+        type=int,
+        help="read the states of so many of the uppermost layers (default: as the model does, as far as they are kept)",
+    )
     data_options(options)
     options.add_argument("--run", type=Path, required=True, help="folder for intermediate files")
     options.add_argument("--output", type=Path, required=True, help="model folder to write")
@@ -71,7 +75,7 @@ def remake(options: argparse.Namespace) -> None:
         depth, size = entry["config"].get("num_hidden_layers", USUAL_LAYERS), entry["config"].get("hidden_size", USUAL_WIDTH)
         read = entry["width"] // size
     layers = depth if options.layers is None else options.layers
-    wanted = read if options.read_layers is None else options.read_layers
+    wanted = min(read, layers) if options.read_layers is None else options.read_layers
     if (layers, wanted) != (depth, read):
         import onnx
 
