@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 import newsgauge
 from newsgauge.model import bundle
-from newsgauge.model.bundle import HEADS, LARGEST_FILE, LONGEST_LABEL, MANIFEST, digest, find, load, shipped_models
+from newsgauge.model.bundle import HEADS, LARGEST_FILE, LONGEST_LABEL, MANIFEST, digest, find, load, read_manifest, shipped_models
 from newsgauge.model.document import Document
 from newsgauge.model.errors import BundleError
 from newsgauge.model.scorer import Scorer
@@ -79,8 +79,10 @@ def victim(small_model: Path, tmp_path: Path) -> Victim:
 
 # Graphs
 
+WIDTH = read_manifest(shipped_models() / "fast")[0]["encoder"]["width"]
 
-def graph(width: int = 384, *, rows: int = 40_000, told: int | None = None, scale: float = 1.0, outputs: int = 1) -> bytes:
+
+def graph(width: int = WIDTH, *, rows: int = 40_000, told: int | None = None, scale: float = 1.0, outputs: int = 1) -> bytes:
     """An encoder of the allowed operators: a table of *rows* numbers, each spread over *width* columns and *scale* times as large."""
     onnx = pytest.importorskip("onnx", reason="the extra [train] is not installed")
     helper, numbers = onnx.helper, onnx.numpy_helper
@@ -106,9 +108,9 @@ def test_a_graph_of_the_allowed_operators_can_be_used(victim: Victim) -> None:
     [
         ({"rows": 100}, "fails on 3 word pieces"),
         ({"scale": 1e30}, "finite numbers up to 1e[+]06"),
-        ({"width": 200, "told": 384}, "cannot be run as an ONNX encoder"),
+        ({"width": 200, "told": WIDTH}, "cannot be run as an ONNX encoder"),
         ({"outputs": 2}, "fails on 3 word pieces|too many values"),
-        ({"width": 8}, "width 8; its manifest says 384"),
+        ({"width": 8}, f"width 8; its manifest says {WIDTH}"),
     ],
     ids=["fewer words than the tokenizer", "beyond all measure", "another width than told", "two outputs", "another width"],
 )
@@ -121,7 +123,7 @@ def test_a_graph_that_fails_only_later_is_told_in_one_line(victim: Victim) -> No
     onnx = pytest.importorskip("onnx", reason="the extra [train] is not installed")
     model = onnx.load_from_string(graph())
     # A position table of six rows: longer windows have no place in it.
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((6, 384), dtype=np.float32), "places"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((6, WIDTH), dtype=np.float32), "places"))
     for name, value in (("zero", 0), ("one", 1)):
         model.graph.initializer.append(onnx.numpy_helper.from_array(np.int64(value), name))
     make = onnx.helper.make_node
@@ -168,7 +170,7 @@ def test_a_graph_by_another_name_is_judged_the_same(victim: Victim) -> None:
     shutil.copyfile(victim.folder / "encoder.onnx", victim.folder / "encoder.ort")
     victim.put("encoder.ort", (victim.folder / "encoder.ort").read_bytes())
     victim.edit(lambda manifest: manifest["encoder"].update(file="encoder.ort"))
-    assert load(victim.folder, threads=1).encoder.width == 384
+    assert load(victim.folder, threads=1).encoder.width == WIDTH
 
 
 # Manifests
@@ -176,7 +178,7 @@ def test_a_graph_by_another_name_is_judged_the_same(victim: Victim) -> None:
 
 @pytest.mark.parametrize("name", ["evil/encoder", ".", "../mine"])
 def test_a_manifest_cannot_ask_for_another_librarys_model(victim: Victim, name: str) -> None:
-    victim.edit(lambda manifest: manifest.update(encoder={"kind": "sentence-transformers", "name": name, "width": 384}))
+    victim.edit(lambda manifest: manifest.update(encoder={"kind": "sentence-transformers", "name": name, "width": WIDTH}))
     assert "'sentence-transformers'; expected onnx" in victim.refusal()
 
 
