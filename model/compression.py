@@ -15,7 +15,8 @@ MOST = 200
 """How many times its size a file may expand to, from :data:`FREE` bytes on; text expands about tenfold."""
 FREE = 64 * 1024 * 1024
 
-_FAULTS: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error)
+FAULTS: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What a damaged gzip stream raises."""
 
 
 def inner_name(path: str) -> str:
@@ -32,14 +33,14 @@ def expanded(path: str, stream: BinaryIO) -> BinaryIO:
     """
     ending = os.path.splitext(path)[1].lower()
     if ending == ".gz":
-        return io.BufferedReader(_Expanded(gzip.GzipFile(fileobj=stream), stream, _FAULTS))
+        return io.BufferedReader(_Expanded(gzip.GzipFile(fileobj=stream), stream, FAULTS))
     if ending == ".zst":
         try:
             import zstandard
         except ImportError:
             raise InputError("format", "Zstandard files need an extra: run pip install 'newsgauge[batch]', or unpack it first") from None
         reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-        return io.BufferedReader(_Expanded(reader, stream, (*_FAULTS, zstandard.ZstdError)))
+        return io.BufferedReader(_Expanded(reader, stream, (*FAULTS, zstandard.ZstdError)))
     return stream
 
 

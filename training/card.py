@@ -52,7 +52,7 @@ def card(name: str, about: Mapping[str, Any], labels: Sequence[str], *, command:
         ],
     )
     layers, size = (
-        encoder["config"].get(name, usual) for name, usual in (("num_hidden_layers", USUAL_LAYERS), ("hidden_size", USUAL_WIDTH))
+        encoder["config"].get(setting, usual) for setting, usual in (("num_hidden_layers", USUAL_LAYERS), ("hidden_size", USUAL_WIDTH))
     )
     beside = f", the states of its {encoder['width'] // size} uppermost layers side by side" if encoder["width"] > size else ""
     origin = f", on the encoder of `{training['from']}`, whose card says how it was trained" if "from" in training else ""

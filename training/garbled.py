@@ -28,7 +28,7 @@ from .heads import (
 )
 from .metrics import auroc, threshold_at_false_flags
 from .mixture import balanced
-from .rows import CLEAN, LabelledDocument, Row, is_decided, is_garbled
+from .rows import CLEAN, LabelledDocument, Row, decided, is_garbled
 
 FALSE_FLAGS_ON_NEWS = 0.01
 # Invented news is livelier than agency news, and nearer to what else people score.
@@ -77,12 +77,6 @@ def training_rows(parts: Sequence[Embedded], factors: Sequence[float]) -> Binary
     return BinaryRows(vectors, targets, np.array([row.garbled_weight for row in rows]) * factor)
 
 
-def _decided(rows: list[Row], vectors: Floats) -> tuple[list[Row], Floats]:
-    """Without the mild faults."""
-    keep = is_decided(rows)
-    return [row for row, kept in zip(rows, keep, strict=True) if kept], vectors[keep]
-
-
 def fit_sentences(
     encoder: Encoder,
     corpora: Corpora,
@@ -107,7 +101,7 @@ def fit_sentences(
     marked = embed(encoder, _with_spans(corpora.quality))
     originals = embed(encoder, corpora.seeds_dev)
     wrecks = {"twins": embed(encoder, corpora.twins_dev), "round_trips": embed(encoder, corpora.round_trips_dev)}
-    dev_rows, dev_vectors = _decided(*_joined([dev, originals, *wrecks.values()]))
+    dev_rows, dev_vectors = decided(*_joined([dev, originals, *wrecks.values()]))
     # The head trained with the encoder flags half of all unusual English, whose few rows weigh little among so many.
     head = fit_binary(train, dev_vectors, is_garbled(dev_rows), strength=fit.strength, layers=fit.layers)
     candidates = [fit_pieces(news.marked() + marked.marked(), layers=fit.layers)] + ([trained["piece"]] if "piece" in trained else [])

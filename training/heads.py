@@ -151,6 +151,13 @@ def mean_head(heads: Sequence[LinearHead]) -> LinearHead:
     return LinearHead(weight.astype(np.float32), np.mean([head.bias for head in heads], axis=0).astype(np.float32))
 
 
+def spread(head: LinearHead, places: npt.NDArray[np.int64], width: int) -> LinearHead:
+    """A *head* on the numbers at *places* of vectors of *width*, as one on the whole vectors, which reads nothing else."""
+    weight = np.zeros((len(head.weight), width), np.float32)
+    weight[:, places] = head.weight
+    return LinearHead(weight, head.bias)
+
+
 def calibrated(head: LinearHead, vectors: Floats, truth: npt.NDArray[np.bool_]) -> LinearHead:
     """The binary *head* with its logits scaled and shifted to the likeliest for *truth* (Platt 1999)."""
     platt = LogisticRegression(C=1e6).fit(head.logits(vectors), truth)

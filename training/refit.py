@@ -16,6 +16,7 @@ from ..model.quality import GarbleHead
 from ..model.signs import find_signs
 from ..model.stance import Correction, StanceHead
 from .adapt import Adapted, Examples, choose, fit_gate, logits_of
+from .heads import spread
 from .metrics import coverage_at_accuracy, threshold_at_false_flags
 from .split import Ints, rounds
 
@@ -81,8 +82,8 @@ def refit_stance(old: StanceHead, labels: Sequence[str], new: Examples, plan: Pl
     if len(tested) >= CALIBRATION_ROWS:
         threshold, _ = coverage_at_accuracy(probabilities.max(1), probabilities.argmax(1) == targets, CONFIDENT)
     wide = PARTS * old.head.weight.shape[1]
-    gate = None if correction.gate is None else _spread(correction.gate, read, wide)
-    correction = Correction(_spread(correction.shift, read, wide), gate)
+    gate = None if correction.gate is None else spread(correction.gate, read, wide)
+    correction = Correction(spread(correction.shift, read, wide), gate)
     head = StanceHead(tuple(labels), start.head, temperature, threshold, (*start.corrections, correction))
     return Refitted(head, pull, tested, probabilities)
 
@@ -99,13 +100,6 @@ def _read(old: StanceHead) -> Ints:
 def _begun(rows: Examples, start: StanceHead, read: Ints) -> Examples:
     """*rows* with what *start* says of them, and of their vectors what is *read*."""
     return replace(rows, vectors=rows.vectors[:, read], offsets=start.logits(rows.vectors).astype(np.float64))
-
-
-def _spread(head: LinearHead, read: Ints, width: int) -> LinearHead:
-    """A *head* on the places *read* as one on vectors of *width*."""
-    weight = np.zeros((len(head.weight), width), np.float32)
-    weight[:, read] = head.weight
-    return LinearHead(weight, head.bias)
 
 
 def _carried(old: StanceHead, labels: Sequence[str], width: int) -> StanceHead:

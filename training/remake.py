@@ -17,12 +17,12 @@ import numpy as np
 from ..model.bundle import complete, encoder_entry, find, load
 from ..model.encoder import OnnxEncoder
 from ..model.errors import NewsgaugeError
-from ..model.heads import LinearHead
 from ..model.windows import WindowShape
 from .assemble import assemble
 from .card import USUAL_LAYERS, USUAL_WIDTH
 from .corpora import load_corpora
 from .folder import Parts, write_model
+from .heads import spread
 from .layers import keep_layers
 from .packing import LIBRARIES
 from .recipe import data_options, sentence_fit
@@ -86,7 +86,7 @@ def remake(options: argparse.Namespace) -> None:
         entry |= {"config": {**entry["config"], "num_hidden_layers": layers}, "width": wanted * size}
         encoder = OnnxEncoder(graph, tokenizer, shape=WindowShape(**entry["window"]))
         # A head that was trained to read a layer that is no longer there, or several, is of no use; labels are told by the last alone.
-        trained = {"stance": _widened(trained["stance"], entry["width"])} if (layers, read) == (depth, 1) else {}
+        trained = {"stance": spread(trained["stance"], np.arange(size), entry["width"])} if (layers, read) == (depth, 1) else {}
     corpora = load_corpora(options.seeds, options.corpora, soft=options.soft)
     assembled = assemble(
         encoder,
@@ -112,11 +112,6 @@ def remake(options: argparse.Namespace) -> None:
         run=options.run,
         overwrite=options.overwrite,
     )
-
-
-def _widened(head: LinearHead, width: int) -> LinearHead:
-    """*head* for states of *width* numbers, of which it reads the first ones alone."""
-    return LinearHead(np.pad(head.weight, ((0, 0), (0, width - head.weight.shape[1]))), head.bias)
 
 
 def reproduction(options: argparse.Namespace) -> str:

@@ -21,7 +21,7 @@ from .evaluate import Evaluation, Judged, compared, embed_rows, judge, quality_p
 from .labels import QUALITY_LABELS, LabelledRow
 from .metrics import confusion_by_group, macro_f1_of
 from .refit import Plan, quality_examples, refit_quality, refit_stance
-from .rows import STANCE_LABELS, LabelledDocument, is_decided, is_garbled
+from .rows import STANCE_LABELS, LabelledDocument, decided, is_garbled
 from .split import CROSS_VALIDATED, groups
 from .starter import Starter
 
@@ -156,10 +156,9 @@ def _stance_guard(encoder: Encoder, starter: Starter, labels: Sequence[str]) -> 
 def _quality_guard(encoder: Encoder, documents: Sequence[LabelledDocument], heads: Heads) -> Examples:
     """The rows of *documents* that are clearly clean or clearly garbled."""
     found = embed(encoder, documents)
-    decided = is_decided(found.rows)
-    rows = [row for row, kept in zip(found.rows, decided, strict=True) if kept]
+    rows, vectors = decided(found.rows, found.vectors)
     weights = np.array([row.garbled_weight for row in rows])
-    return quality_examples(heads.garble, found.vectors[decided], [row.text for row in rows], is_garbled(rows), weights)
+    return quality_examples(heads.garble, vectors, [row.text for row in rows], is_garbled(rows), weights)
 
 
 def _of_the_same(before: Judged, judged: Judged) -> Judged:

@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..model.compression import FAULTS
 from ..model.errors import NewsgaugeError
+
+# What a file of another kind raises when it is read as JSON Lines.
+NO_JSON_LINES: tuple[type[Exception], ...] = (UnicodeDecodeError, json.JSONDecodeError, *FAULTS)
 
 STANCE_LABELS = ("accusation", "denial", "evidence", "analysis")
 # Targets between the two are mild faults, of which nobody can say whether they should be flagged.
@@ -75,9 +79,10 @@ def is_garbled(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
     return np.array([(row.garbled or 0.0) >= SEVERE for row in rows], dtype=bool)
 
 
-def is_decided(rows: Sequence[Row]) -> npt.NDArray[np.bool_]:
-    """Which *rows* are clearly clean or clearly garbled; mild faults, and rows whose quality is unknown, are neither. *Shape:* (rows,)."""
-    return np.array([row.garbled is not None and not CLEAN < row.garbled < SEVERE for row in rows], dtype=bool)
+def decided(rows: Sequence[Row], vectors: npt.NDArray[np.float32]) -> tuple[list[Row], npt.NDArray[np.float32]]:
+    """The *rows* that are clearly clean or clearly garbled, with their vectors: no mild faults, and none whose quality is unknown."""
+    keep = np.array([row.garbled is not None and not CLEAN < row.garbled < SEVERE for row in rows], dtype=bool)
+    return [row for row, kept in zip(rows, keep, strict=True) if kept], vectors[keep]
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -90,7 +95,7 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
             for line in lines:
                 if line.strip():
                     yield json.loads(line)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except NO_JSON_LINES as error:
         raise NewsgaugeError(f"{path} is not JSON Lines in UTF-8 ({error}); expected one JSON object a line.") from error
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsgauge.model.errors import NewsgaugeError
 from newsgauge.training.rows import (
     SEVERITY_TARGETS,
     Row,
@@ -202,3 +203,11 @@ def test_boilerplate_rows_are_chosen_by_their_id(tmp_path: Path) -> None:
     document = boilerplate_document(write_lines(tmp_path / "boilerplate.jsonl", rows), lambda name: name != "b-2")
     assert [(row.text, row.article) for row in document.rows] == [("Share this", False), ("He left.", True)]
     assert not document.consecutive
+
+
+@pytest.mark.parametrize("content", [b"\x86\xff\x00", gzip.compress(b'{"id": 1}\n' * 99)[:-20], gzip.compress(b"not json\n")])
+def test_a_packed_file_of_rows_that_is_none_is_told_by_name(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(content)
+    with pytest.raises(NewsgaugeError, match=rf"{path} is not JSON Lines .* expected one JSON object a line"):
+        list(read_json_lines(path))
