@@ -8,9 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from .. import __version__
-
-# A configuration leaves out what is usual: for every architecture that can be exported so many layers, and numbers to a state.
-USUAL_LAYERS, USUAL_WIDTH = 12, 768
+from .layers import proportions
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -51,10 +49,8 @@ def card(name: str, about: Mapping[str, Any], labels: Sequence[str], *, command:
             for i, label in enumerate(labels)
         ],
     )
-    layers, size = (
-        encoder["config"].get(setting, usual) for setting, usual in (("num_hidden_layers", USUAL_LAYERS), ("hidden_size", USUAL_WIDTH))
-    )
-    beside = f", the states of its {encoder['width'] // size} uppermost layers side by side" if encoder["width"] > size else ""
+    layers, size, read = proportions(encoder)
+    beside = f", the states of its {read} uppermost layers side by side" if read > 1 else ""
     origin = f", on the encoder of `{training['from']}`, whose card says how it was trained" if "from" in training else ""
     unrounded = f" The float network on the same rows: macro-F1 {quality['float']['macro_f1']:.3f}." if "float" in quality else ""
     confusion = table(["truth ↓, said →", *labels], [[label, *map(str, stance["confusion"][i])] for i, label in enumerate(labels)])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +13,16 @@ if TYPE_CHECKING:
 # The shape of the output where states of several layers lie side by side, by which another runtime tells how many do.
 SIDE_BY_SIDE = "side_by_side"
 BESIDE = "beside"
+# A configuration leaves out what is usual: for every architecture that can be exported so many layers, and numbers to a state.
+USUAL_LAYERS, USUAL_WIDTH = 12, 768
 LAST_NORM = "encoder.encoder.layer.{}.output.LayerNorm.weight"
+
+
+def proportions(entry: Mapping[str, Any]) -> tuple[int, int, int]:
+    """From a manifest's *entry* of its encoder: its layers, the width of a state, and of how many layers the states lie side by side."""
+    config = entry["config"]
+    layers, width = int(config.get("num_hidden_layers", USUAL_LAYERS)), int(config.get("hidden_size", USUAL_WIDTH))
+    return layers, width, int(entry["width"]) // width
 
 
 def keep_layers(model: onnx.ModelProto, count: int, *, read: int = 1) -> None:

@@ -19,11 +19,10 @@ from ..model.encoder import OnnxEncoder
 from ..model.errors import NewsgaugeError
 from ..model.windows import WindowShape
 from .assemble import assemble
-from .card import USUAL_LAYERS, USUAL_WIDTH
 from .corpora import load_corpora
 from .folder import Parts, write_model
 from .heads import spread
-from .layers import keep_layers
+from .layers import keep_layers, proportions
 from .packing import LIBRARIES
 from .recipe import data_options, sentence_fit
 
@@ -72,8 +71,7 @@ def remake(options: argparse.Namespace) -> None:
     graph, tokenizer = folder / entry["file"], folder / entry["tokenizer"]
     encoder, trained = bundle.encoder, {"stance": bundle.heads.stance.head, "piece": bundle.heads.garble.piece}
     with complete(folder):
-        depth, size = entry["config"].get("num_hidden_layers", USUAL_LAYERS), entry["config"].get("hidden_size", USUAL_WIDTH)
-        read = entry["width"] // size
+        depth, size, read = proportions(entry)
     layers = depth if options.layers is None else options.layers
     wanted = min(read, layers) if options.read_layers is None else options.read_layers
     if (layers, wanted) != (depth, read):

@@ -27,7 +27,7 @@ from newsgauge.model.stance import Correction
 from newsgauge.training import remake
 from newsgauge.training.bases import load_base
 from newsgauge.training.export import export
-from newsgauge.training.layers import SIDE_BY_SIDE, keep_layers
+from newsgauge.training.layers import SIDE_BY_SIDE, keep_layers, proportions
 
 IDS = np.array([[2, *range(100, 140), 3]])
 
@@ -58,7 +58,7 @@ def test_a_cut_graph_is_that_of_a_network_with_fewer_layers(int8: bool, tiny_bas
 def test_a_shipped_encoder_with_all_its_layers_says_the_same(name: str, tmp_path: Path) -> None:
     source = shipped_models() / name / "encoder.onnx"
     encoder = read_manifest(source.parent)[0]["encoder"]
-    layers, read = encoder["config"]["num_hidden_layers"], encoder["width"] // encoder["config"]["hidden_size"]
+    layers, _, read = proportions(encoder)
     assert np.array_equal(states(cut(source, layers, tmp_path / "cut.onnx", read=read)), states(source))
 
 
