@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from .cli_training import evaluate, suggest, train
-from .console import InputFormat, ModelOption, RuntimeName, RuntimeOption, fail, tell
+from .console import InputFormat, ModelOption, RuntimeName, RuntimeOption, SecondLookOption, fail, tell
 
 if TYPE_CHECKING:
     from .batch.reporting import FileScorer
@@ -87,6 +87,7 @@ def score(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
     model: ModelOption = "default",
+    second_look: SecondLookOption = None,
     runtime: RuntimeOption = RuntimeName.onnxruntime,
     input_format: InputFormatOption = None,
     text_column: TextColumnOption = None,
@@ -107,10 +108,10 @@ def score(
     try:
         chosen = _output_format(format, output)
         if chosen is OutputFormat.html and output is not None:
-            load = partial(_scorer, model, threads, runtime, format=input_format, text_column=text_column, id_column=id_column)
+            load = partial(_scorer, model, second_look, threads, runtime, format=input_format, text_column=text_column, id_column=id_column)
             _report(files, output, load, overwrite=overwrite)
             return
-        scorer = Scorer.from_folder(model, threads=threads, runtime=runtime)
+        scorer = Scorer.from_folder(model, threads=threads, runtime=runtime, second_look=second_look)
         on_screen = chosen is OutputFormat.table and output is None
         with sink(chosen, output, scorer.labels, overwrite=overwrite) as write, Progress(enabled=not on_screen) as progress:
             for result in scorer.score_files(files, text_column=text_column, id_column=id_column, format=input_format):
@@ -134,6 +135,7 @@ def batch(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the results; a run that was interrupted goes on there.")],
     format: Annotated[ShardFormat, typer.Option("--format", "-f", help="What the shards are written as.")] = ShardFormat.parquet,
     model: ModelOption = "default",
+    second_look: SecondLookOption = None,
     runtime: RuntimeOption = RuntimeName.onnxruntime,
     include: Annotated[
         list[str] | None, typer.Option("--include", help="Only files whose path in FOLDER matches the glob (* also matches /). Repeatable.")
@@ -191,7 +193,7 @@ def batch(
         overwrite_model=overwrite_model,
     )
     try:
-        scoring = Scoring.with_model(model, runtime=runtime)
+        scoring = Scoring.with_model(model, runtime=runtime, second_look=second_look)
         using = chosen(engine, scoring, workers=workers, address=ray_address, limits=Limits(article=time_limit))
         with BatchProgress(enabled=not quiet) as progress, interruptible(_stopping) as stop:
             report = run(plan, scoring, using, stop=stop, watch=progress.update)
@@ -222,6 +224,7 @@ def report(
     title: Annotated[str | None, typer.Option("--title", help="The heading of the report. Default: the name of the article.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file if it exists.")] = False,
     model: ModelOption = "default",
+    second_look: SecondLookOption = None,
     runtime: RuntimeOption = RuntimeName.onnxruntime,
     input_format: InputFormatOption = None,
     text_column: TextColumnOption = None,
@@ -232,7 +235,7 @@ def report(
 
     Exit status: 0, 1 where an article could not be scored (the others are in the report), 2 for wrong usage.
     """
-    scorer = partial(_scorer, model, threads, runtime, format=input_format, text_column=text_column, id_column=id_column)
+    scorer = partial(_scorer, model, second_look, threads, runtime, format=input_format, text_column=text_column, id_column=id_column)
     _report(scores, output, scorer, overwrite=overwrite, title=title)
 
 
@@ -266,6 +269,7 @@ app.command(short_help="Choose the sentences of a folder that are most worth lab
 
 def _scorer(
     model: str,
+    second_look: str | None,
     threads: int | None,
     runtime: str,
     *,
@@ -275,7 +279,7 @@ def _scorer(
 ) -> FileScorer:
     from .model.scorer import Scorer
 
-    score_files = Scorer.from_folder(model, threads=threads, runtime=runtime).score_files
+    score_files = Scorer.from_folder(model, threads=threads, runtime=runtime, second_look=second_look).score_files
     return partial(score_files, format=format, text_column=text_column, id_column=id_column)
 
 

@@ -24,6 +24,15 @@ class InputFormat(StrEnum):
 
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="A model folder, or the name of a shipped model.", metavar="MODEL")]
 
+SecondLookOption = Annotated[
+    str | None,
+    typer.Option(
+        "--second-look",
+        help="A better model, which scores what --model suspects of garbled translation: --model fast --second-look default.",
+        metavar="MODEL",
+    ),
+]
+
 
 class RuntimeName(StrEnum):
     """What runs the encoder of a model."""

@@ -14,6 +14,7 @@ from typing import Protocol
 from ..model.errors import NewsgaugeError
 from ..model.inputs import Article, Raw
 from ..model.results import ArticleScore, InputFailure
+from ..model.second_look import check_labels_agree, pair_identity
 from ..model.session import RUNTIMES, require
 from .cards import Outcome
 from .minhash import signature
@@ -37,27 +38,38 @@ class Scoring:
     labels: tuple[str, ...]
 
     @classmethod
-    def with_model(cls, model: str, *, runtime: str = RUNTIMES[0]) -> Scoring:
-        """Scoring with a model folder or a shipped model, one thread a worker. The manifest is read, the model is not loaded.
+    def with_model(cls, model: str, *, runtime: str = RUNTIMES[0], second_look: str | None = None) -> Scoring:
+        """Scoring with a model folder or a shipped model, one thread a worker; *second_look* is that which scores suspect articles, if any.
 
-        :class:`NewsgaugeError` where there is no model, its labels cannot be used, or the *runtime* is not installed.
+        The manifests are read, no model is loaded. :class:`NewsgaugeError` where there is no model, its labels cannot be used, or the
+        *runtime* is not installed.
         """
-        from ..model.bundle import find, read_manifest, read_scheme, run_identity
-
         require(runtime)
-        folder = find(model)
-        manifest, identity = read_manifest(folder)
-        identity = run_identity(identity, runtime)
-        return cls(partial(_load, str(folder.resolve()), identity, runtime), identity, read_scheme(folder, manifest))
+        folder, identity, labels = _signed(model, runtime)
+        second = None if second_look is None else _signed(second_look, runtime)
+        if second is not None:
+            check_labels_agree(identity, labels, second[1], second[2])
+        whole = pair_identity(identity, None if second is None else second[1])
+        return cls(partial(_load, folder, None if second is None else second[0], whole, runtime), whole, labels)
 
 
-def _load(folder: str, identity: str, runtime: str) -> ArticleScorer:
+def _signed(model: str, runtime: str) -> tuple[str, str, tuple[str, ...]]:
+    """The folder of *model*, what its scores are signed with, and its labels."""
+    from ..model.bundle import find, read_manifest, read_scheme, run_identity
+
+    folder = find(model)
+    manifest, identity = read_manifest(folder)
+    return str(folder.resolve()), run_identity(identity, runtime), read_scheme(folder, manifest)
+
+
+def _load(folder: str, second_look: str | None, identity: str, runtime: str) -> ArticleScorer:
     from ..model.scorer import Scorer
 
-    scorer = Scorer.from_folder(folder, threads=1, runtime=runtime)
+    scorer = Scorer.from_folder(folder, threads=1, runtime=runtime, second_look=second_look)
     # Another machine may have another release, and the folder may have been trained into since the run began.
     if scorer.model != identity:
-        raise NewsgaugeError(f"{folder} on {platform.node()} holds the model {scorer.model}, not {identity}: put the same one there.")
+        folders = folder if second_look is None else f"{folder} with {second_look}"
+        raise NewsgaugeError(f"{folders} on {platform.node()} holds the model {scorer.model}, not {identity}: put the same one there.")
     return scorer
 
 

@@ -247,6 +247,7 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
             chain=PassageChain(**chain, shortest=shortest, reach=reach),
             verdict=head("verdict", 1, len(VERDICT_FEATURES)),
             verdict_threshold=_finite(garbled, "verdict_threshold"),
+            suspect_from=_finite({"suspect_from": 0.0, **garbled}, "suspect_from"),
         ),
         ContentHead(head("content", 1), _finite(content, "threshold")),
     )
@@ -315,6 +316,7 @@ def head_settings(heads: Heads) -> dict[str, Any]:
             "signs": list(KINDS),
             "verdict_features": list(VERDICT_FEATURES),
             "verdict_threshold": heads.garble.verdict_threshold,
+            "suspect_from": heads.garble.suspect_from,
         },
         "content": {"threshold": heads.content.threshold},
     }

@@ -14,6 +14,8 @@ from .heads import Floats, LinearHead, sigmoid
 from .passages import PassageChain
 from .signs import Sign, sign_features
 
+# So many sentences are enough to suspect an article: a passage is seldom shorter.
+SUSPECT_SENTENCES = 4
 VERDICT_FEATURES = ("mean word logit times certainty", "certainty")
 
 
@@ -25,7 +27,9 @@ class GarbleHead:
     reads the sum of both, the log-odds of two witnesses.
 
     ``threshold``: a sentence is flagged from here, the lowest value that kept false flags on native news under the stated
-    rate. ``piece_threshold``: a word is marked from here.
+    rate. ``piece_threshold``: a word is marked from here. ``suspect_from``: an article with this much :meth:`suspicion` is worth a second
+    look, by a better model; every tenth article of agency news has as much (where nothing is known of that, 0: words as likely garbled
+    as not).
     """
 
     sentence: LinearHead
@@ -36,6 +40,7 @@ class GarbleHead:
     chain: PassageChain
     verdict: LinearHead
     verdict_threshold: float
+    suspect_from: float = 0.0
 
     def logits(self, embeddings: Floats, signs: Sequence[Sequence[Sign]]) -> Floats:
         """From the embeddings and the surface signs of the same sentences. *Shapes:* (rows, width), (rows,) → (rows,)."""
@@ -79,6 +84,10 @@ class GarbleHead:
         *words*: the mean word logits of its sentences (:meth:`word_logits`), at least one.
         """
         return float(sigmoid(self.verdict.logits(verdict_features(words)[None, :]))[0, 0])
+
+    def suspicion(self, words: npt.NDArray[np.float64]) -> float:
+        """The mean of the :data:`SUSPECT_SENTENCES` highest mean word logits among the *words* of an article's sentences, at least one."""
+        return float(np.sort(words)[-SUSPECT_SENTENCES:].mean())
 
 
 def verdict_features(words: npt.NDArray[np.float64]) -> Floats:

@@ -15,6 +15,7 @@ from .heads import Floats, sigmoid
 from .inputs import Article, read
 from .neighbours import windows_in_context
 from .results import ArticleScore, Garble, InputFailure, Kind, Passage, SentenceScore
+from .second_look import check_labels_agree, pair_identity
 from .segment import Segmenter, Sentence, segment
 from .session import RUNTIMES
 from .signs import find_signs
@@ -24,21 +25,41 @@ UNITS = 10_000
 
 
 class Scorer:
-    """Scores articles with one model. A score is a pure function of the document and the model."""
+    """Scores articles with one model. A score is a pure function of the document and the model.
 
-    def __init__(self, bundle: Bundle, *, segmenter: Segmenter | None = None) -> None:
+    With a *second* scorer this is a cascade (Viola and Jones 2001): an article that the model suspects of garbled translation gets the
+    score of the second instead. No passage and no verdict against an article then comes from the first alone.
+    :class:`~newsgauge.model.errors.NewsgaugeError` where the two have different labels.
+    """
+
+    def __init__(self, bundle: Bundle, *, segmenter: Segmenter | None = None, second: Scorer | None = None) -> None:
         self._bundle = bundle
         self._segmenter = segmenter
+        self._second = second
+        if second is not None:
+            check_labels_agree(bundle.identity, self.labels, second.model, second.labels)
 
     @classmethod
-    def from_folder(cls, model: str | Path = "default", *, threads: int | None = None, runtime: str = RUNTIMES[0]) -> Scorer:
-        """A scorer with the model in a folder, or with the shipped model of that name; see :func:`newsgauge.model.bundle.load`."""
-        return cls(load(model, threads=threads, runtime=runtime))
+    def from_folder(
+        cls,
+        model: str | Path = "default",
+        *,
+        threads: int | None = None,
+        runtime: str = RUNTIMES[0],
+        second_look: str | Path | None = None,
+    ) -> Scorer:
+        """A scorer with the model in a folder, or with the shipped model of that name; see :func:`newsgauge.model.bundle.load`.
+
+        *second_look*: the model, likewise, that scores the articles which the first suspects.
+        """
+        second = None if second_look is None else cls.from_folder(second_look, threads=threads, runtime=runtime)
+        return cls(load(model, threads=threads, runtime=runtime), second=second)
 
     @property
     def model(self) -> str:
-        """The identity of the model, ``name@digest``, and ``+`` with the runtime where it is another than onnxruntime."""
-        return self._bundle.identity
+        """The identity of the model, ``name@digest``, and ``+`` with the runtime where it is another than onnxruntime; of both, with
+        ``/`` between them, where there is a second. An article's score names the one that made it."""
+        return pair_identity(self._bundle.identity, None if self._second is None else self._second.model)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -47,6 +68,11 @@ class Scorer:
 
     def score(self, document: Document, *, source: str = "-") -> ArticleScore:
         """Score one document. Sentences of non-English blocks and boilerplate get no label."""
+        score, suspect = self._look(document, source)
+        return score if self._second is None or not suspect else self._second.score(document, source=source)
+
+    def _look(self, document: Document, source: str) -> tuple[ArticleScore, bool]:
+        """The score by this model, and whether it is worth a second look."""
         sentences = segment(document, self._segmenter)
         english = [i for i, sentence in enumerate(sentences) if document.blocks[sentence.block].language == "en"]
         texts = [document.text[sentences[i].start : sentences[i].end] for i in english]
@@ -62,10 +88,10 @@ class Scorer:
                 if score.kind != "boilerplate":
                     evidence[index] = garbled
         everything = tuple(scores.get(i) or _unscored(document, sentences[i], i) for i in range(len(sentences)))
-        passages, verdict = self._judge(everything, evidence)
-        return ArticleScore(
+        passages, verdict, suspect = self._judge(everything, evidence)
+        article = ArticleScore(
             source=source,
-            model=self.model,
+            model=self._bundle.identity,
             language=document.language,
             encoding=document.encoding,
             characters=len(document.text),
@@ -74,6 +100,7 @@ class Scorer:
             passages=passages,
             sentences=everything,
         )
+        return article, suspect
 
     def score_files(
         self, paths: Iterable[str], *, text_column: str | None = None, id_column: str | None = None, format: str | None = None
@@ -156,9 +183,10 @@ class Scorer:
 
     def _judge(
         self, sentences: tuple[SentenceScore, ...], evidence: dict[int, tuple[float, float]]
-    ) -> tuple[tuple[Passage, ...], tuple[float, bool] | None]:
+    ) -> tuple[tuple[Passage, ...], tuple[float, bool] | None, bool]:
+        """The passages, the verdict, and whether the article is suspect."""
         if not evidence:
-            return (), None
+            return (), None, False
         garble = self._bundle.heads.garble
         order = sorted(evidence)
         logits, words = np.array([evidence[i] for i in order], dtype=np.float64).T
@@ -167,7 +195,8 @@ class Scorer:
             for a, b, probability in garble.chain.runs(logits + words)
         )
         probability = garble.article_probability(words)
-        return passages, (round(probability, 4), probability >= garble.verdict_threshold)
+        flag = probability >= garble.verdict_threshold
+        return passages, (round(probability, 4), flag), flag or bool(passages) or garble.suspicion(words) >= garble.suspect_from
 
 
 def _alone_in_block(sentences: Sequence[Sentence]) -> set[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,14 @@ def test_the_garbled_article_stands_out_and_its_passage_is_found() -> None:
     inside = {i for p in garbled["passages"] for i in range(p["first_sentence"], p["last_sentence"] + 1)}  # type: ignore[attr-defined]
     assert len(inside & set(range(first, first + 9))) >= 5
     assert clean["passages"] == []
+
+
+@pytest.mark.parametrize("command", [("score",), ("report",)])
+def test_a_second_look_is_taken_at_the_garbled_article(command: tuple[str, ...], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    result = run(*command, GARBLED, "--model", "fast", "--second-look", "default", "-o", page)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"model default@[0-9a-f]{12}<", page.read_text(encoding="utf-8"))
 
 
 def test_boilerplate_of_a_page_gets_no_label() -> None:
@@ -180,6 +189,7 @@ def test_wrong_usage_is_status_two(tmp_path: Path) -> None:
     result = run("score", PAGE, "--model", tmp_path / "nowhere")
     assert result.returncode == 2
     assert "nowhere" in one_line_error(result) and b"default" in result.stderr
+    assert "nobody" in one_line_error(run("score", PAGE, "--second-look", "nobody"))
     assert run("score", PAGE, "--format", "xml").returncode == 2
     assert run("score", PAGE, "--format", "parquet").returncode == 2
     unknown = run("score", PAGE, "--input-format", "xml")

@@ -30,6 +30,8 @@ from .rows import LabelledDocument
 # Both by the documents' weights: as often as such documents are thought to be scored.
 FALSE_VERDICTS = 0.02
 FALSE_PASSAGES = 0.05
+# Of agency news; a second look costs three times the first.
+SECOND_LOOKS = 0.1
 # Parts that the systems are dealt out to, to fit on all but one and measure on that.
 FOLDS = 5
 # Documents with a garbled run inside for each part and each of: agency news, other clean English.
@@ -97,7 +99,7 @@ def fit_documents(
     seed: int,
     fit: SentenceFit = DEFAULT_FIT,
 ) -> tuple[GarbleHead, dict[str, Any]]:
-    """Fit the chain and the verdict on whole documents, none of which trained the encoder → the head and its figures.
+    """Fit the chain, the verdict and the suspicion on whole documents, none of which trained the encoder → the head and its figures.
 
     As in scoring, what *content* takes for boilerplate is no evidence. Both are measured by cross-validation over systems and documents,
     then fitted on all. *fit*: how *garble* was fitted.
@@ -106,8 +108,11 @@ def fit_documents(
     embedded = embed(encoder, [found.document for found in judged])
     scores = _scores(garble, content, embedded, [[int(found.machine)] * len(found.document.rows) for found in judged])
     chain, passages = _fit_chain(encoder, garble, content, judged, scores, seed)
-    verdict, threshold, articles = _fit_verdict(garble, judged, scores)
-    return replace(garble, chain=chain, verdict=verdict, verdict_threshold=threshold), passages | articles
+    words = [one.words[one.kept] for one in scores]
+    verdict, threshold, articles = _fit_verdict(garble, judged, words)
+    suspect_from, suspects = _fit_suspicion(garble, judged, words)
+    finished = replace(garble, chain=chain, verdict=verdict, verdict_threshold=threshold, suspect_from=suspect_from)
+    return finished, passages | articles | suspects
 
 
 def _fit_chain(
@@ -168,10 +173,12 @@ def strongest_run(chain: PassageChain, document: DocumentScores) -> float:
 
 
 def _fit_verdict(
-    garble: GarbleHead, judged: Sequence[JudgedDocument], scores: Sequence[DocumentScores]
+    garble: GarbleHead, judged: Sequence[JudgedDocument], words: Sequence[Doubles]
 ) -> tuple[LinearHead, float, dict[str, Any]]:
-    """The verdict and its threshold, with figures of documents of at least :data:`SHORTEST_JUDGED` sentences."""
-    words = [one.words[one.kept] for one in scores]
+    """The verdict and its threshold, with figures of documents of at least :data:`SHORTEST_JUDGED` sentences.
+
+    *words*: of each document the mean word logits of its sentences.
+    """
     machine = np.array([found.machine for found in judged])
     weights = np.array([found.weight for found in judged])
     groups = np.array([found.system if found.machine else f"{found.system}:{i % 10}" for i, found in enumerate(judged)])
@@ -197,6 +204,15 @@ def _fit_verdict(
             "article_documents": int(long.sum()),
         },
     )
+
+
+def _fit_suspicion(garble: GarbleHead, judged: Sequence[JudgedDocument], words: Sequence[Doubles]) -> tuple[float, dict[str, Any]]:
+    """From which suspicion on a document is worth a second look, with the share of each kind that has as much."""
+    suspicions = np.array([garble.suspicion(values) for values in words])
+    news = np.array([found.system == "native" for found in judged])
+    suspect_from = threshold_at_false_flags(suspicions[news], SECOND_LOOKS)
+    kinds = ["machine" if found.machine else found.system for found in judged]
+    return suspect_from, {"second_looks": _shares(kinds, (suspicions >= suspect_from).tolist())}
 
 
 def _folds(judged: Sequence[JudgedDocument]) -> list[list[int]]:

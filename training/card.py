@@ -133,7 +133,8 @@ def _words(figures: Mapping[str, Sequence[float]]) -> str:
     return "; F1 and Matthews correlation by kind: " + ", ".join(parts) if parts else ""
 
 
-_CLEAN_KINDS = {
+_KINDS = {
+    "machine": "machine-translated documents",
     "native": "agency news",
     "world": "news and records from many countries",
     "human": "human translations",
@@ -143,9 +144,9 @@ _CLEAN_KINDS = {
 
 
 def _by_kind(shares: Mapping[str, Sequence[float]]) -> str:
-    """The share of each kind of clean documents that is flagged, the commonest first."""
+    """The share of each kind of documents that is flagged, the commonest first."""
     ordered = sorted(shares.items(), key=lambda item: -item[1][1])
-    return ", ".join(f"{share:.1%} of {count} ({_CLEAN_KINDS[kind]})" for kind, (share, count) in ordered)
+    return ", ".join(f"{share:.1%} of {count} ({_KINDS[kind]})" for kind, (share, count) in ordered)
 
 
 def _passages(figures: Mapping[str, Any]) -> str:
@@ -202,6 +203,7 @@ def _garbled(figures: Mapping[str, Any]) -> str:
         lines.append(
             f"- articles: AUROC {figures['article_auroc']:.3f} on documents of ten sentences or more, by cross-validation over systems; {figures['article_recall']:.1%} found at {figures['article_false_flags']:.1%} false flags (a human translation counts 0.3 times): {_by_kind(figures['article_false'])}"
         )
+        lines.append(f"- worth a second look (`--second-look`): {_by_kind(figures['second_looks'])}")
     else:
         lines.append("- passages and articles: not fitted and not measured, for want of whole machine-translated documents")
     return "\n".join(lines)

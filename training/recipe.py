@@ -246,8 +246,14 @@ def parity(exact: Floats, rounded: Floats) -> float:
 
 
 def with_verdict(assembled: Assembled, old: GarbleHead) -> Assembled:
-    """*assembled* with the passage chain and the verdict of *old*: they read calibrated logits, not the encoder."""
-    kept = replace(assembled.heads.garble, chain=old.chain, verdict=old.verdict, verdict_threshold=old.verdict_threshold)
+    """*assembled* with the passage chain, the verdict and the suspicion of *old*: they read calibrated logits, not the encoder."""
+    kept = replace(
+        assembled.heads.garble,
+        chain=old.chain,
+        verdict=old.verdict,
+        verdict_threshold=old.verdict_threshold,
+        suspect_from=old.suspect_from,
+    )
     return replace(assembled, heads=replace(assembled.heads, garble=kept))
 
 

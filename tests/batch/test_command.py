@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -115,6 +116,7 @@ def test_wrong_usage_is_status_two(folder: Path, tmp_path: Path) -> None:
         ((tmp_path / "nowhere", "-o", tmp_path / "out"), "nowhere"),
         ((folder, "-o", folder), "another one"),
         ((folder, "-o", tmp_path / "out", "--model", "nobody"), "nobody"),
+        ((folder, "-o", tmp_path / "out", "--second-look", "nobody"), "nobody"),
         ((folder, "-o", tmp_path / "out", "--ray-address", "auto"), "--engine ray"),
     ):
         result = batch(*arguments)
@@ -156,6 +158,16 @@ def test_another_runtime_is_refused_as_another_model_is(folder: Path, tmp_path: 
     assert batch(*command, "--runtime", "openvino", "--overwrite-model").returncode == 0
     lines = [json.loads(line) for shard in (output / "shards").iterdir() for line in shard.read_bytes().splitlines()]
     assert len(lines) == 3 and all(line["model"].startswith("fast@") and line["model"].endswith("+openvino") for line in lines)
+
+
+def test_suspects_of_a_folder_are_scored_by_the_second_model(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    command = (folder, "-o", output, "--model", "fast", "--workers", "1", "--format", "jsonl", "--quiet")
+    assert batch(*command, "--second-look", "default").returncode == 0
+    scored = [json.loads(line) for shard in (output / "shards").iterdir() for line in shard.read_bytes().splitlines()]
+    assert {Path(one["source"]).name: one["model"].partition("@")[0] for one in scored}["quarry-spill.txt"] == "default"
+    refused = batch(*command)
+    assert refused.returncode == 2 and re.search("results of the model fast@[0-9a-f]+/default@", one_line_error(refused))
 
 
 def test_a_runtime_that_is_not_installed_leaves_no_output(folder: Path, tmp_path: Path) -> None:

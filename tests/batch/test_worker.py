@@ -38,6 +38,32 @@ def test_a_run_is_with_the_labels_and_the_identity_of_the_manifest(model: Path) 
     assert pickle.loads(pickle.dumps(scoring)).model == scoring.model
 
 
+def test_a_run_with_a_second_look_is_known_by_both_models(model: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scoring = Scoring.with_model(str(model), second_look=str(small_model))
+    assert scoring.model == f"{read_manifest(model)[1]}/{read_manifest(small_model)[1]}"
+
+    class Loaded:
+        model = scoring.model
+
+    asked = []
+    monkeypatch.setattr(
+        Scorer, "from_folder", lambda folder, threads, runtime, second_look: asked.append((folder, second_look)) or Loaded()
+    )
+    assert isinstance(scoring.load(), Loaded) and asked == [(str(model.resolve()), str(small_model))]
+    monkeypatch.setattr(Loaded, "model", read_manifest(model)[1])
+    with pytest.raises(NewsgaugeError, match=f"{model} with {small_model} .* holds the model {Loaded.model}, not {scoring.model}"):
+        scoring.load()
+
+
+def test_a_second_look_by_a_model_with_other_labels_is_refused(model: Path, small_model: Path) -> None:
+    manifest = json.loads((model / MANIFEST).read_bytes())
+    (model / MANIFEST).write_text(json.dumps(manifest | {"labels": ["claim", "doubt"]}))
+    with pytest.raises(
+        NewsgaugeError, match=r"mine@.* cannot take a second look for fast@.*: its labels are claim, doubt; expected accusation"
+    ):
+        Scoring.with_model(str(small_model), second_look=str(model))
+
+
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
@@ -82,7 +108,7 @@ def test_a_worker_on_whose_machine_the_model_is_another_one_says_so(model: Path,
     class Loaded:
         model = "mine@0123456789ab"
 
-    monkeypatch.setattr(Scorer, "from_folder", lambda folder, threads, runtime: Loaded())
+    monkeypatch.setattr(Scorer, "from_folder", lambda folder, threads, runtime, second_look: Loaded())
     scoring = Scoring.with_model(str(model))
     with pytest.raises(NewsgaugeError, match=rf"holds the model mine@0123456789ab, not {scoring.model}: put the same one there"):
         scoring.load()

@@ -170,6 +170,11 @@ def test_every_setting_and_array_survives_saving(tmp_path: Path, monkeypatch: py
         np.testing.assert_array_equal(arrays[name], array)
 
 
+def test_a_model_that_says_nothing_of_suspicion_suspects_what_is_as_likely_garbled_as_not(model: Path) -> None:
+    edit(model, lambda m: m["garbled"].pop("suspect_from", None))
+    assert load(model).heads.garble.suspect_from == 0.0
+
+
 def test_a_saved_folder_can_be_read_by_others(tmp_path: Path) -> None:
     save_small(tmp_path / "model", tmp_path / "source")
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()}
@@ -393,6 +398,7 @@ def test_a_manifest_that_lacks_or_garbles_a_setting_is_refused(model: Path, chan
         lambda m: m["garbled"]["chain"].update(reach=0),
         lambda m: m["garbled"]["chain"].update(reach=17),
         lambda m: m["garbled"].update(threshold=float("nan")),
+        lambda m: m["garbled"].update(suspect_from=float("nan")),
         lambda m: m.update(labels=["accusation", "denial", "evidence", "evidence"]),
         lambda m: m.update(labels=[1, 2, 3, 4]),
     ],
@@ -405,6 +411,7 @@ def test_a_manifest_that_lacks_or_garbles_a_setting_is_refused(model: Path, chan
         "chain without reach",
         "chain of endless reach",
         "threshold NaN",
+        "suspicion NaN",
         "label twice",
         "no names",
     ],

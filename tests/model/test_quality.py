@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from newsgauge.model.encoder import WordPieces
 from newsgauge.model.heads import LinearHead
 from newsgauge.model.passages import PassageChain
-from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead, verdict_features
+from newsgauge.model.quality import SUSPECT_SENTENCES, VERDICT_FEATURES, GarbleHead, verdict_features
 from newsgauge.model.signs import find_signs
 
 
@@ -156,3 +156,12 @@ def test_the_verdict_is_surer_of_a_long_article_than_of_a_short_one() -> None:
     assert 0.5 < garbled[0] < garbled[1] < garbled[2] < 1
     assert 0.5 > clean[0] > clean[1] > clean[2] > 0
     assert judged.article_probability(np.array([-0.5])) == pytest.approx(0.5)
+
+
+@given(st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=30))
+def test_suspicion_is_the_mean_of_the_few_worst_sentences_wherever_they_stand(logits: list[float]) -> None:
+    words = np.array(logits)
+    worst = sorted(logits)[::-1][:SUSPECT_SENTENCES]
+    assert garble().suspicion(words) == pytest.approx(sum(worst) / len(worst))
+    assert garble().suspicion(words[::-1]) == garble().suspicion(words)
+    assert garble().suspicion(np.append(words, min(logits) - 1.0)) == garble().suspicion(words) or len(logits) < SUSPECT_SENTENCES

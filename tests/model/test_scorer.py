@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,20 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsgauge.model.bundle import Bundle, Heads
-from newsgauge.model.content import ContentHead
 from newsgauge.model.document import Document
-from newsgauge.model.encoder import Floats, WindowEncoding, WordPieces
 from newsgauge.model.errors import BundleError, InputError
-from newsgauge.model.heads import LinearHead
-from newsgauge.model.passages import PassageChain
-from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead
 from newsgauge.model.results import ArticleScore, InputFailure
 from newsgauge.model.scorer import Scorer
-from newsgauge.model.signs import KINDS
-from newsgauge.model.stance import StanceHead
 
-LABELS = ("accusation", "denial", "evidence", "analysis")
+from .conftest import LABELS, steered
+
 ARTICLES = (
     "Lift maker knew of faulty brakes, tenants say\n\n"
     "Tenants of the Aldmere tower accuse the lift maker of hiding faults in its brakes. The company rejected the charge on Monday. "
@@ -48,52 +40,6 @@ SPANISH = (
     "El alcalde aseguró el martes que las obras del puente nuevo terminarán antes de que acabe el año y que los vecinos no tendrán que "
     "pagar ninguna tasa adicional por el uso de la carretera durante los trabajos de mantenimiento."
 )
-
-
-class Steered:
-    """An encoder whose embeddings are what *read* says of a sentence; windows of three sentences, a piece a word.
-
-    The state of a piece is ``[4]`` in a word that begins with ``xx``, else ``[-4]``, followed by zeros.
-    """
-
-    def __init__(self, width: int, read: Callable[[str], Sequence[float]]) -> None:
-        self.width = width
-        self._read = read
-
-    def encode(self, sentences: Sequence[str]) -> Iterator[WindowEncoding]:
-        for first in range(0, len(sentences), 3):
-            part = sentences[first : first + 3]
-            embeddings = np.array([self._read(sentence) for sentence in part], dtype=np.float32).reshape(len(part), self.width)
-            yield WindowEncoding(first, first + len(part), embeddings, tuple(map(self._pieces, part)))
-
-    def _pieces(self, sentence: str) -> WordPieces:
-        words = list(re.finditer(r"\w+|[^\w\s]", sentence))
-        offsets = np.array([word.span() for word in words], dtype=np.int64).reshape(len(words), 2)
-        states: Floats = np.zeros((len(words), self.width), dtype=np.float32)
-        states[:, 0] = [4.0 if word.group().startswith("xx") else -4.0 for word in words]
-        return WordPieces(offsets, states)
-
-
-def unit(outputs: Sequence[int], width: int) -> LinearHead:
-    """A head whose outputs are those places of the embedding."""
-    return LinearHead(np.eye(width, dtype=np.float32)[list(outputs)], np.zeros(len(outputs), dtype=np.float32))
-
-
-def steered(read: Callable[[str], Sequence[float]], *, labels: tuple[str, ...] = LABELS, shortest: int = 2) -> Scorer:
-    """A scorer: *read* gives the stance logits of a sentence, then that of garbled, then that of article content."""
-    width = len(labels) + 2
-    garble = GarbleHead(
-        sentence=unit([len(labels)], width),
-        signs=LinearHead(np.full((1, len(KINDS)), 2.5, np.float32), np.zeros(1, np.float32)),
-        piece=unit([0], width),
-        threshold=0.5,
-        piece_threshold=0.5,
-        chain=PassageChain(1.0, 0.0, 2.0, 2.0, 0.0, shortest=shortest),
-        verdict=unit([0], len(VERDICT_FEATURES)),
-        verdict_threshold=0.5,
-    )
-    heads = Heads(StanceHead(labels, unit(range(len(labels)), width), 1.0, 0.6), garble, ContentHead(unit([len(labels) + 1], width), 0.5))
-    return Scorer(Bundle("steered@0", {}, Steered(width, read), heads))
 
 
 def by_hash(sentence: str) -> list[float]:

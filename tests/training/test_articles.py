@@ -122,6 +122,16 @@ def test_few_clean_documents_have_a_passage_whatever_their_kind(monkeypatch: pyt
     assert finished.chain.threshold > 0.5 and 0.5 < figures["passage_f1_elsewhere"] < figures["passage_f1"]
 
 
+def test_every_tenth_article_of_agency_news_is_suspect_and_all_that_is_garbled(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished, figures = fitted(monkeypatch, judged(native=40, systems=8, each=4, world=40))
+    shares = figures["second_looks"]
+    assert {kind: count for kind, (_, count) in shares.items()} == {"native": 40, "world": 40, "machine": 32}
+    assert shares["native"][0] == articles.SECOND_LOOKS and shares["machine"][0] == 1.0 and 0.2 < shares["world"][0] < 1.0
+    assert -2.5 < finished.suspect_from < 1.0
+    told = card._by_kind(shares)
+    assert "100.0% of 32 (machine-translated documents)" in told and "10.0% of 40 (agency news)" in told
+
+
 @pytest.mark.parametrize(
     ("logits", "kept"), [([-2.0, 3.0, 1.0, -4.0, 5.0], True), ([4.0], True), ([-9.0, -9.0, -9.0], True), ([9.0, 9.0], False)]
 )
