@@ -46,11 +46,12 @@ class Scoring:
         """
         require(runtime)
         folder, identity, labels = _signed(model, runtime)
-        second = None if second_look is None else _signed(second_look, runtime)
-        if second is not None:
-            check_labels_agree(identity, labels, second[1], second[2])
-        whole = pair_identity(identity, None if second is None else second[1])
-        return cls(partial(_load, folder, None if second is None else second[0], whole, runtime), whole, labels)
+        if second_look is None:
+            return cls(partial(_load, folder, None, identity, runtime), identity, labels)
+        other, second, others = _signed(second_look, runtime)
+        check_labels_agree(identity, labels, second, others)
+        pair = pair_identity(identity, second)
+        return cls(partial(_load, folder, other, pair, runtime), pair, labels)
 
 
 def _signed(model: str, runtime: str) -> tuple[str, str, tuple[str, ...]]:

@@ -172,12 +172,13 @@ def main() -> None:
     """Score, print a Markdown table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", default="default", help="model folder or name (default: %(default)s)")
+    options.add_argument("--second-look", help="the model that scores what the first suspects (default: none)")
     options.add_argument("--seeds", type=Path, default=Path("seeds"), help="folder of the starter data (default: %(default)s)")
     chosen = options.parse_args()
     articles = [article for path in sorted(chosen.seeds.glob("w*.jsonl")) for article in read_json_lines(path)]
     if not articles:
         raise SystemExit(f"{chosen.seeds} holds no w*.jsonl; run this in a checkout of newsgauge, or name its seeds with --seeds.")
-    rows, verdicts = score_pairs(Scorer.from_folder(chosen.model), articles)
+    rows, verdicts = score_pairs(Scorer.from_folder(chosen.model, second_look=chosen.second_look), articles)
     groups = {"all": list(range(len(articles)))}
     groups |= {told: [i for i, one in enumerate(verdicts) if one.name.startswith(kind)] for kind, told in KINDS.items()}
     groups["through languages new to the models"] = [i for i, one in enumerate(verdicts) if one.pivot in NEW_PIVOTS]

@@ -59,7 +59,8 @@ class Scorer:
     def model(self) -> str:
         """The identity of the model, ``name@digest``, and ``+`` with the runtime where it is another than onnxruntime; of both, with
         ``/`` between them, where there is a second. An article's score names the one that made it."""
-        return pair_identity(self._bundle.identity, None if self._second is None else self._second.model)
+        own = self._bundle.identity
+        return own if self._second is None else pair_identity(own, self._second.model)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from .errors import NewsgaugeError
 
 
-def pair_identity(first: str, second: str | None) -> str:
-    """What a run is known by: the identity of its *first* model, and that of the *second* where there is one."""
-    return first if second is None else f"{first}/{second}"
+def pair_identity(first: str, second: str) -> str:
+    """What a run is known by: the identities of its *first* and its *second* model."""
+    return f"{first}/{second}"
 
 
 def check_labels_agree(first: str, labels: Sequence[str], second: str, others: Sequence[str]) -> None:
