@@ -137,6 +137,8 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0, help="of the splices (default: %(default)s)")
     chosen = options.parse_args()
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    corpora = load_corpora(chosen.seeds, chosen.corpora, soft=chosen.seeds / "opinions.jsonl.gz")
+    given = material(judged_documents(corpora, chosen.corpora, chosen.seed, learned_world=True), chosen.spliced, chosen.seed)
     second = Scorer.from_folder(chosen.second_look, threads=1)
     scorers = {
         chosen.model: (Scorer.from_folder(chosen.model, threads=1), None),
@@ -146,8 +148,6 @@ def main() -> None:
         ),
         chosen.second_look: (second, None),
     }
-    corpora = load_corpora(chosen.seeds, chosen.corpora, soft=chosen.seeds / "opinions.jsonl.gz")
-    given = material(judged_documents(corpora, chosen.corpora, chosen.seed, learned_world=True), chosen.spliced, chosen.seed)
     lines = []
     for name, (scorer, model) in scorers.items():
         lines.append(line(name, scorer, model, given))
