@@ -3,7 +3,8 @@
 ``python benchmarks/transfer.py --base BASE --corpora CORPORA --run RUN --by corpus`` (or ``language``) leaves out one group of ``quality/``
 after the other, trains the float network on what is left, with the twins and round trips of the starter data, and prints the AUROC of
 its sentence head on the group. A rerun resumes. Stance labels take no part. With ``--probe`` no encoder is trained: the head is a
-logistic regression on embeddings of the base as it is, rounded as it would ship, one sentence at a time.
+logistic regression on embeddings of the base as it is, rounded as it would ship, one sentence at a time; with ``--read-layers`` the mean
+of one on each of several layers, as in the models that ship.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from folds import begin, figures, parser, trained
 
 from newsgauge.model.bundle import digest
 from newsgauge.model.encoder import Encoder, OnnxEncoder
-from newsgauge.model.errors import in_one_line
+from newsgauge.model.errors import NewsgaugeError, in_one_line
 from newsgauge.model.windows import WindowShape
 from newsgauge.training.bases import layer_numbers, load_base, tokenizer_file
 from newsgauge.training.cache import CachedEncoder
@@ -31,7 +32,8 @@ from newsgauge.training.documents import translated_documents
 from newsgauge.training.embed import embed
 from newsgauge.training.export import export
 from newsgauge.training.garbled import MOST_CLEAN, training_rows
-from newsgauge.training.heads import fit_soft_targets
+from newsgauge.training.heads import fit_soft_targets, mean_head
+from newsgauge.training.layers import keep_layers
 from newsgauge.training.metrics import auroc
 from newsgauge.training.mixture import balanced
 from newsgauge.training.rows import LabelledDocument, is_garbled, quality_documents, round_trip_documents
@@ -94,14 +96,27 @@ def untrained(chosen: Namespace) -> Encoder:
     """The int8 graph of the base as it is; what it encodes is kept in the run's folder, for the other folds and for a rerun."""
     graph = chosen.run / "base.onnx"
     chosen.run.mkdir(parents=True, exist_ok=True)
-    export(load_base(chosen.base, layers=layer_numbers(chosen.layers)), graph, int8=True)
+    base: Any = load_base(chosen.base, layers=layer_numbers(chosen.layers))
+    export(base, graph, int8=True)
+    if chosen.read_layers > 1:
+        import onnx
+
+        model = onnx.load(str(graph))
+        try:
+            keep_layers(model, base.config.num_hidden_layers, read=chosen.read_layers)
+        except ValueError as error:
+            raise NewsgaugeError(str(error)) from error
+        onnx.save(model, str(graph))
     tokenizer = Path(tokenizer_file(chosen.base))
     shipped = OnnxEncoder(graph, tokenizer, shape=WindowShape(tokens=chosen.window))
     return CachedEncoder(shipped, f"{digest(graph)} {digest(tokenizer)} {chosen.window}", chosen.run / "embeddings")
 
 
-def probed(encoder: Encoder, fold: Corpora, strength: float, seed: int) -> float:
-    """The AUROC on the dev set of *fold* of a logistic head on embeddings by *encoder*, fitted on the rest."""
+def probed(encoder: Encoder, fold: Corpora, strength: float, seed: int, *, layers: int = 1) -> float:
+    """The AUROC on the dev set of *fold* of a logistic head on embeddings by *encoder*, fitted on the rest.
+
+    The states of so many *layers* lie side by side in an embedding: see :func:`~newsgauge.training.heads.mean_head`.
+    """
     rng = random.Random(seed)
     kinds = [
         [balanced(document, rng, most_clean=MOST_CLEAN) for document in fold.quality],
@@ -110,7 +125,8 @@ def probed(encoder: Encoder, fold: Corpora, strength: float, seed: int) -> float
     ]
     parts = [embed(encoder, [alone(document) for document in kind]) for kind in kinds]
     dev = embed(encoder, fold.quality_dev)
-    head = fit_soft_targets(training_rows(parts, [1.0] * len(parts)), strength)
+    train = training_rows(parts, [1.0] * len(parts))
+    head = mean_head([fit_soft_targets(replace(train, vectors=of), strength) for of in np.split(train.vectors, layers, axis=1)])
     return auroc(head.logits(dev.vectors)[:, 0], is_garbled(dev.rows))
 
 
@@ -125,7 +141,12 @@ def main() -> None:
     options = parser("transfer", __doc__)
     options.add_argument("--by", choices=sorted(GROUPS), default="corpus", help="what is left out (default: %(default)s)")
     options.add_argument("--probe", action="store_true", help="train no encoder: a logistic regression on embeddings of the base as it is")
+    options.add_argument(
+        "--read-layers", type=int, default=1, help="with --probe, read so many of the uppermost layers (default: %(default)s)"
+    )
     chosen = options.parse_args()
+    if chosen.read_layers != 1 and not chosen.probe:
+        options.error("several layers are read with --probe alone")
     begin(chosen)
     corpora = load_corpora(chosen.seeds, chosen.corpora)
     encoder = untrained(chosen) if chosen.probe else None
@@ -133,7 +154,7 @@ def main() -> None:
     for number, (name, members) in enumerate(GROUPS[chosen.by].items()):
         fold = without(corpora, chosen.corpora, lambda row, members=members: row[FIELDS[chosen.by]] in members, chosen.seed)  # type: ignore[misc]
         if encoder is not None:
-            values.append(probed(encoder, fold, chosen.garbled_strength, chosen.seed))
+            values.append(probed(encoder, fold, chosen.garbled_strength, chosen.seed, layers=chosen.read_layers))
         else:
             values.append(figures(chosen, trained(chosen, f"{chosen.by}-{number}", fold), fold.quality_dev)["garbled_auroc"])
         rows = [row for document in fold.quality_dev for row in document.rows]

@@ -178,15 +178,36 @@ def test_a_probe_trains_no_encoder(transfer: ModuleType, printed: Printed, monke
     assert printed(transfer, "--by", "language", "--probe") == lines, "a rerun has every embedding already"
 
 
+def test_a_probe_can_read_several_layers(transfer: ModuleType, printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(transfer.GROUPS, "language", {"Nepali": ("ne-en",), "Chinese": ("zh-en",)})
+    read = []
+    monkeypatch.setattr(transfer, "probed", lambda encoder, fold, *_, layers: read.append((encoder.width, layers)) or 0.5)
+    for layers in ("1", "2"):
+        assert printed(transfer, "--by", "language", "--probe", "--read-layers", layers)[-1][3] == "0.500"
+    (width, _), *_ = read
+    assert read == [(width, 1)] * 2 + [(2 * width, 2)] * 2
+    with pytest.raises(SystemExit, match="The states of 3 layers cannot be read where 2 are kept; choose 1 to 2"):
+        printed(transfer, "--by", "language", "--probe", "--read-layers", "3")
+
+
+def test_several_layers_are_read_by_a_probe_alone(
+    transfer: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["transfer", "--base", "b", "--run", "r", "--corpora", "c", "--read-layers", "2"])
+    with pytest.raises(SystemExit) as told:
+        transfer.main()
+    assert told.value.code == 2 and "several layers are read with --probe alone" in capsys.readouterr().err
+
+
 def test_a_probe_reads_what_the_embeddings_tell(transfer: ModuleType) -> None:
     class Shouting:
         """Embeds how loud a sentence is, and refuses to read two at a time."""
 
-        width = 1
+        width = 2
 
         def encode(self, sentences: Sequence[str]) -> Iterator[WindowEncoding]:
             (sentence,) = sentences
-            yield WindowEncoding(0, 1, np.array([[float(sentence.isupper())]], dtype=np.float32), None)
+            yield WindowEncoding(0, 1, np.array([[float(sentence.isupper()), 1.0]], dtype=np.float32), None)
 
     def document(name: str, loud: bool) -> LabelledDocument:
         rows = [Row("STOP", garbled=float(loud), garbled_weight=1.0), Row("go on", garbled=float(not loud), garbled_weight=1.0)]
@@ -195,7 +216,7 @@ def test_a_probe_reads_what_the_embeddings_tell(transfer: ModuleType) -> None:
     def fold(told: bool) -> Corpora:
         return Corpora(quality=[document("a", True)], twins=[document("twin", True)], quality_dev=[document("c", told)])
 
-    assert transfer.probed(Shouting(), fold(True), 1.0, 0) == 1.0
+    assert transfer.probed(Shouting(), fold(True), 1.0, 0) == transfer.probed(Shouting(), fold(True), 1.0, 0, layers=2) == 1.0
     assert transfer.probed(Shouting(), fold(False), 1.0, 0) == 0.0, "what is measured takes no part in the fit"
 
 
