@@ -40,6 +40,7 @@ def card(item: Input, outcome: Outcome) -> dict[str, Any]:
     probability, flag = result.machine_translated or (None, None)
     scored = [sentence for sentence in result.sentences if sentence.garbled is not None]
     return row | {
+        "model": result.model,
         "language": result.language,
         "characters": result.characters,
         "sentences": len(result.sentences),
@@ -57,7 +58,7 @@ def schema() -> pa.Schema:
     import pyarrow as pa
 
     integers = ("number", "rows", "characters", "sentences", "scored", "garbled", "passages")
-    texts = ("path", "source", "error_kind", "error_message", "language")
+    texts = ("path", "source", "error_kind", "error_message", "model", "language")
     return pa.schema(
         [
             *((name, pa.string()) for name in texts),
@@ -75,6 +76,13 @@ def table(rows: Sequence[dict[str, Any]]) -> pa.Table:
     import pyarrow as pa
 
     return pa.Table.from_pylist(list(rows), schema=schema())
+
+
+def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The cards in a file, or these *columns* of them; what an earlier release did not write is null."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, columns=columns, schema=schema())
 
 
 def merged(shards: Iterable[tuple[Path, tuple[str, int]]], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -105,6 +113,4 @@ def _push(heap: list[_Open], path: Path, rows: Iterator[dict[str, Any]]) -> None
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    yield from pq.read_table(path, columns=["path", "number", *columns]).to_pylist()
+    yield from read(path, ["path", "number", *columns]).to_pylist()

@@ -11,7 +11,7 @@ from typing import Any
 from ..model.errors import NewsgaugeError
 from ..report.atomic import atomic_output
 from ..report.writers import WRITERS
-from .cards import Outcome, card, table
+from .cards import Outcome, card, read, table
 from .items import Input
 
 RESULTS = "shards"
@@ -87,7 +87,7 @@ class Store:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        cards = pa.concat_tables([pq.read_table(self.cards(name)) for name in old])
+        cards = pa.concat_tables([read(self.cards(name)) for name in old])
         with atomic_output(self.results(new), overwrite=True) as stream:
             if self._format == "jsonl":
                 lines = [line for name in old for line in self.results(name).read_bytes().splitlines(keepends=True)]

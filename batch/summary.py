@@ -47,10 +47,10 @@ def columns(labels: tuple[str, ...]) -> list[str]:
 
     ``share_LABEL`` and ``share_garbled`` are shares of the ``scored`` sentences; ``cluster`` is the number of the row, from 1, of
     the first article that is nearly the same, and ``first`` says whether this is it; ``spun_from`` names the article that this
-    is a garbled retelling of.
+    is a garbled retelling of; ``model`` is the one that scored it, of two where there are second looks.
     """
     shares = (f"share_{label}" for label in labels)
-    return [*_FIGURES, *labels, *shares, *_VERDICT, "share_garbled", "cluster", "first", "spun_from"]
+    return [*_FIGURES, *labels, *shares, *_VERDICT, "share_garbled", "cluster", "first", "spun_from", "model"]
 
 
 def summarise(folder: Path, shards: Shards, labels: tuple[str, ...]) -> Totals:
@@ -66,13 +66,13 @@ def summarise(folder: Path, shards: Shards, labels: tuple[str, ...]) -> Totals:
             text = io.TextIOWrapper(table, encoding="utf-8", newline="", write_through=True)
             writer = csv.DictWriter(text, columns(labels), restval="", lineterminator="\r\n")
             writer.writeheader()
-            for row in merged(shards, ["error_kind", "error_message", "stance", *_FIGURES, *_VERDICT]):
+            for row in merged(shards, ["error_kind", "error_message", "stance", "model", *_FIGURES, *_VERDICT]):
                 if row["error_kind"] is not None:
                     failures += 1
                     errors.write(InputFailure(row["source"], row["error_kind"], row["error_message"]))
                     continue
                 cluster, origin = int(copies.cluster[articles]), int(copies.spun_from[articles])
-                marks = {"cluster": cluster + 1, "first": cluster == articles, "spun_from": sources.get(origin)}
+                marks = {"cluster": cluster + 1, "first": cluster == articles, "spun_from": sources.get(origin), "model": row["model"]}
                 writer.writerow({name: guarded(value) for name, value in (_figures(row, labels) | marks).items()})
                 articles += 1
                 sentences += row["sentences"]

@@ -38,7 +38,7 @@ LONGEST_LABEL = 100
 COLUMNS = frozenset(
     (
         *("source", "language", "characters", "sentences", "scored", "garbled", "passages"),
-        *("machine_translated_probability", "machine_translated_flag", "cluster", "first", "spun_from"),
+        *("machine_translated_probability", "machine_translated_flag", "cluster", "first", "spun_from", "model"),
     )
 )
 """The columns that a summary of articles has whatever the labels are; a label is a column there too, and so is ``share_LABEL``."""

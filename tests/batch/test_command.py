@@ -166,6 +166,8 @@ def test_suspects_of_a_folder_are_scored_by_the_second_model(folder: Path, tmp_p
     assert batch(*command, "--second-look", "default").returncode == 0
     scored = [json.loads(line) for shard in (output / "shards").iterdir() for line in shard.read_bytes().splitlines()]
     assert {Path(one["source"]).name: one["model"].partition("@")[0] for one in scored}["quarry-spill.txt"] == "default"
+    with (output / "summary.csv").open(newline="", encoding="utf-8") as table:
+        assert {row["source"]: row["model"] for row in csv.DictReader(table)} == {one["source"]: one["model"] for one in scored}
     refused = batch(*command)
     assert refused.returncode == 2 and re.search("results of the model fast@[0-9a-f]+/default@", one_line_error(refused))
 

@@ -46,6 +46,17 @@ def test_every_article_is_in_the_shards_and_in_the_summary_once(folder: Path, tm
     assert len(list((tmp_path / "out" / "shards").iterdir())) == 4, "twenty articles in shards of six"
 
 
+def test_cards_of_a_release_that_did_not_name_the_model_are_gone_on_with(folder: Path, tmp_path: Path, go: Go) -> None:
+    go()
+    for path in (tmp_path / "out" / "articles").iterdir():
+        pq.write_table(pq.read_table(path).drop_columns("model"), path)
+    (folder / "a" / "n03.txt").write_text(article(900))
+    _, scored = go()
+    assert len(scored) == 1
+    named = [row["model"] for row in summary(tmp_path / "out")]
+    assert named.count("") == 19 and len(set(named)) == 2
+
+
 def test_a_second_run_does_nothing(tmp_path: Path, go: Go) -> None:
     go()
     before = tree(tmp_path / "out")
