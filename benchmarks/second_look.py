@@ -138,7 +138,7 @@ def main() -> None:
     chosen = options.parse_args()
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
     corpora = load_corpora(chosen.seeds, chosen.corpora, soft=chosen.seeds / "opinions.jsonl.gz")
-    given = material(judged_documents(corpora, chosen.corpora, chosen.seed, learned_world=True), chosen.spliced, chosen.seed)
+    given = material(judged_documents(corpora, chosen.corpora, chosen.seed), chosen.spliced, chosen.seed)
     second = Scorer.from_folder(chosen.second_look, threads=1)
     scorers = {
         chosen.model: (Scorer.from_folder(chosen.model, threads=1), None),

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from .session import RUNTIMES, require
 from .signs import KINDS
 from .spreadsheet import FORMULA_STARTS
 from .stance import Correction, StanceHead
+from .translation import PARTS_READ, TranslationHead
 from .windows import WindowShape
 
 FORMAT = 2
@@ -44,6 +45,8 @@ COLUMNS = frozenset(
 """The columns that a summary of articles has whatever the labels are; a label is a column there too, and so is ``share_LABEL``."""
 MOST_CORRECTIONS = 16
 """So often can a model be retrained, one time upon another."""
+MOST_UNITS = 1024
+"""So large can the hidden layer of a translation head be."""
 MOST_REACH = 16
 """Over so many sentences on each side a passage chain looks at most."""
 LEAST_TEMPERATURE = 1e-3
@@ -248,9 +251,17 @@ def _load_heads(folder: Path, manifest: Mapping[str, Any]) -> Heads:
             verdict=head("verdict", 1, len(VERDICT_FEATURES)),
             verdict_threshold=_finite(garbled, "verdict_threshold"),
             suspect_from=_finite({"suspect_from": 0.0, **garbled}, "suspect_from"),
+            translation=_translation(head, garbled.get("translation_units", 0)),
         ),
         ContentHead(head("content", 1), _finite(content, "threshold")),
     )
+
+
+def _translation(head: Callable[..., LinearHead], units: object) -> TranslationHead | None:
+    """The translation head, of which *head* reads the parts; a model of an earlier release has none."""
+    if not isinstance(units, int) or not 0 <= units <= MOST_UNITS:
+        raise ValueError(f"the translation head has {units!r:.50} units; expected 0 to {MOST_UNITS}")
+    return TranslationHead(head("translation.hidden", PARTS_READ * units), head("translation.output", 1, units)) if units else None
 
 
 def _finite(section: Mapping[str, Any], name: str) -> float:
@@ -289,6 +300,8 @@ def head_arrays(heads: Heads) -> dict[str, Floats]:
         **heads.garble.verdict.arrays("verdict"),
         **heads.content.head.arrays("content"),
     }
+    if heads.garble.translation is not None:
+        arrays |= heads.garble.translation.arrays("translation")
     # safetensors writes the memory as it lies, whatever the strides say.
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
@@ -317,6 +330,7 @@ def head_settings(heads: Heads) -> dict[str, Any]:
             "verdict_features": list(VERDICT_FEATURES),
             "verdict_threshold": heads.garble.verdict_threshold,
             "suspect_from": heads.garble.suspect_from,
+            "translation_units": 0 if heads.garble.translation is None else heads.garble.translation.units,
         },
         "content": {"threshold": heads.content.threshold},
     }

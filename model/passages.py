@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,9 +69,14 @@ def surroundings(logits: Array, reach: int) -> Array:
     """Of each sentence the logit, the mean of those of *reach* sentences on each side, the median of all. *Shapes:* (n,) → (n, 3)."""
     if len(logits) == 0:
         return np.zeros((0, 3))
-    places, last = np.arange(len(logits)), len(logits) - 1
-    around = [logits[(places + step).clip(0, last)] for step in range(-reach, reach + 1) if step]
-    return np.stack([logits, np.sum(around, axis=0) / (2 * reach), np.full(len(logits), np.median(logits))], axis=1)
+    return np.stack([logits, around(logits, reach), np.full(len(logits), np.median(logits))], axis=1)
+
+
+def around(values: npt.NDArray[Any], reach: int) -> npt.NDArray[Any]:
+    """The mean over *reach* sentences on each side of each; past an end the last one stands in. *Shapes:* (n, …) → (n, …), n at least 1."""
+    places, last = np.arange(len(values)), len(values) - 1
+    beside = [values[(places + step).clip(0, last)] for step in range(-reach, reach + 1) if step]
+    return np.asarray(np.sum(beside, axis=0) / (2 * reach))
 
 
 def find_runs(posterior: Array, shortest: int, threshold: float) -> list[tuple[int, int, float]]:

@@ -13,6 +13,7 @@ from .encoder import WordPieces
 from .heads import Floats, LinearHead, sigmoid
 from .passages import PassageChain
 from .signs import Sign, sign_features
+from .translation import TranslationHead
 
 # So many sentences are enough to suspect an article: a passage is seldom shorter.
 SUSPECT_SENTENCES = 4
@@ -23,8 +24,9 @@ VERDICT_FEATURES = ("mean word logit times certainty", "certainty")
 class GarbleHead:
     """Linear heads on embeddings, surface signs and word-piece states, with the chain for passages and the verdict on the article.
 
-    The verdict reads the words: what experts marked as garbled carries over to other systems better than which sentences were. The chain
-    reads the sum of both, the log-odds of two witnesses.
+    The verdict reads the words, as what experts marked as garbled carries over to other systems better than which sentences were, and
+    ``translation``, which knows how whole articles by machines read (a model of an earlier release has none). The chain reads the sum of
+    these and of the sentence's logit, as log-odds of several witnesses.
 
     ``threshold``: a sentence is flagged from here, the lowest value that kept false flags on native news under the stated
     rate. ``piece_threshold``: a word is marked from here. ``suspect_from``: an article with this much :meth:`suspicion` is worth a second
@@ -41,6 +43,7 @@ class GarbleHead:
     verdict: LinearHead
     verdict_threshold: float
     suspect_from: float = 0.0
+    translation: TranslationHead | None = None
 
     def logits(self, embeddings: Floats, signs: Sequence[Sequence[Sign]]) -> Floats:
         """From the embeddings and the surface signs of the same sentences. *Shapes:* (rows, width), (rows,) → (rows,)."""
@@ -51,6 +54,15 @@ class GarbleHead:
         """The mean logit of the words of each sentence: an embedding is the mean of the states. *Shapes:* (rows, width) → (rows,)."""
         mean: Floats = self.piece.logits(embeddings)[:, 0]
         return mean
+
+    def projected(self, embeddings: Floats) -> Floats:
+        """What :meth:`read` needs of each sentence beside its words. *Shapes:* (rows, width) → (rows, numbers)."""
+        return np.zeros((len(embeddings), 0), np.float32) if self.translation is None else self.translation.project(embeddings)
+
+    def read(self, words: npt.NDArray[np.float64], projected: Floats) -> npt.NDArray[np.float64]:
+        """How each sentence of an article reads: its :meth:`word_logits` and what the translation head adds. *Shapes:* (n,), (n, numbers) →
+        (n,); n at least 1."""
+        return words if self.translation is None else words + self.translation.logits(projected)
 
     def spans(self, text: str, pieces: WordPieces) -> tuple[tuple[int, int, float], ...]:
         """Garbled words of *text* as ``(start, end, probability)``; neighbouring words are one span, whole words only."""
@@ -78,23 +90,23 @@ class GarbleHead:
                 found.append([start, end, value])
         return tuple((start, end, round(value, 4)) for start, end, value in found)
 
-    def article_probability(self, words: npt.NDArray[np.float64]) -> float:
+    def article_probability(self, readings: npt.NDArray[np.float64]) -> float:
         """The calibrated probability that the whole article, or a good part of it, is garbled machine translation.
 
-        *words*: the mean word logits of its sentences (:meth:`word_logits`), at least one.
+        *readings*: how its sentences :meth:`read`, at least one.
         """
-        return float(sigmoid(self.verdict.logits(verdict_features(words)[None, :]))[0, 0])
+        return float(sigmoid(self.verdict.logits(verdict_features(readings)[None, :]))[0, 0])
 
-    def suspicion(self, words: npt.NDArray[np.float64]) -> float:
-        """The mean of the :data:`SUSPECT_SENTENCES` highest mean word logits among the *words* of an article's sentences, at least one."""
-        return float(np.sort(words)[-SUSPECT_SENTENCES:].mean())
+    def suspicion(self, readings: npt.NDArray[np.float64]) -> float:
+        """The mean of the :data:`SUSPECT_SENTENCES` highest of the *readings* of an article's sentences, at least one."""
+        return float(np.sort(readings)[-SUSPECT_SENTENCES:].mean())
 
 
-def verdict_features(words: npt.NDArray[np.float64]) -> Floats:
+def verdict_features(readings: npt.NDArray[np.float64]) -> Floats:
     """What the verdict is made of (:data:`VERDICT_FEATURES`): many mild scores say as much as a few high ones. *Shape:* (2,).
 
     The sentences of an article are garbled alike, so that each tells less than the one before: a mean of n of them is as good as
     n / (n + 1) of a very long article's (the design effect of Kish 1965, with half of the variance between articles).
     """
-    certainty = len(words) / (len(words) + 1)
-    return np.array([certainty * words.mean(), certainty], dtype=np.float32)
+    certainty = len(readings) / (len(readings) + 1)
+    return np.array([certainty * readings.mean(), certainty], dtype=np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,14 @@ from .signs import find_signs
 
 UNITS = 10_000
 """Published probabilities are multiples of one over this."""
+
+
+class Evidence(NamedTuple):
+    """What passages and verdict need of a sentence: its logit, the mean logit of its words, and what the translation head made of it."""
+
+    logit: float
+    words: float
+    projected: Floats
 
 
 class Scorer:
@@ -79,7 +88,7 @@ class Scorer:
         texts = [document.text[sentences[i].start : sentences[i].end] for i in english]
         alone = _alone_in_block(sentences)
         scores: dict[int, SentenceScore] = {}
-        evidence: dict[int, tuple[float, float]] = {}
+        evidence: dict[int, Evidence] = {}
         for window, vectors in windows_in_context(self._bundle.encoder.encode(texts)):
             members = english[window.first : window.last]
             stance = self._bundle.heads.stance.probabilities(vectors)
@@ -132,13 +141,14 @@ class Scorer:
         window: WindowEncoding,
         stance: Floats,
         alone: set[int],
-    ) -> list[tuple[SentenceScore, tuple[float, float]]]:
+    ) -> list[tuple[SentenceScore, Evidence]]:
         heads = self._bundle.heads
         content = heads.content.article_probability(window.embeddings)
         signs = [find_signs(text) for text in texts]
         logits = heads.garble.logits(window.embeddings, signs)
         garbled = sigmoid(logits)
-        evidence = list(zip(logits.tolist(), heads.garble.word_logits(window.embeddings).tolist(), strict=True))
+        words, projected = heads.garble.word_logits(window.embeddings), heads.garble.projected(window.embeddings)
+        evidence = [Evidence(*one) for one in zip(logits.tolist(), words.tolist(), projected, strict=True)]
         found = []
         for position, index in enumerate(members):
             sentence = sentences[index]
@@ -183,21 +193,22 @@ class Scorer:
         return self.labels[best], dict(zip(self.labels, rounded, strict=True)), bool(row[best] >= self._bundle.heads.stance.confident_from)
 
     def _judge(
-        self, sentences: tuple[SentenceScore, ...], evidence: dict[int, tuple[float, float]]
+        self, sentences: tuple[SentenceScore, ...], evidence: dict[int, Evidence]
     ) -> tuple[tuple[Passage, ...], tuple[float, bool] | None, bool]:
         """The passages, the verdict, and whether the article is suspect."""
         if not evidence:
             return (), None, False
         garble = self._bundle.heads.garble
         order = sorted(evidence)
-        logits, words = np.array([evidence[i] for i in order], dtype=np.float64).T
+        logits = np.array([evidence[i].logit for i in order])
+        readings = garble.read(np.array([evidence[i].words for i in order]), np.stack([evidence[i].projected for i in order]))
         passages = tuple(
             Passage(sentences[order[a]].start, sentences[order[b]].end, order[a], order[b], round(probability, 4))
-            for a, b, probability in garble.chain.runs(logits + words)
+            for a, b, probability in garble.chain.runs(logits + readings)
         )
-        probability = garble.article_probability(words)
+        probability = garble.article_probability(readings)
         flag = probability >= garble.verdict_threshold
-        return passages, (round(probability, 4), flag), flag or bool(passages) or garble.suspicion(words) >= garble.suspect_from
+        return passages, (round(probability, 4), flag), flag or bool(passages) or garble.suspicion(readings) >= garble.suspect_from
 
 
 def _alone_in_block(sentences: Sequence[Sentence]) -> set[int]:

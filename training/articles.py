@@ -21,8 +21,8 @@ from ..model.quality import GarbleHead
 from .chain import fit_chain
 from .corpora import Corpora
 from .documents import NATIVE_DOCUMENTS, JudgedDocument, native_documents, spliced, system_held_out, translated_documents
-from .embed import Embedded, embed
-from .garbled import DEFAULT_FIT, SentenceFit, row_signs
+from .embed import Embedded, article_rows, embed
+from .garbled import row_signs
 from .heads import fit_verdict
 from .metrics import auroc, threshold_at_false_flags
 from .rows import LabelledDocument
@@ -48,17 +48,18 @@ Marks = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class DocumentScores:
-    """A document as chain and verdict see it. *Shapes:* (sentences,); ``states`` is 1 where a sentence is machine output, ``kept`` false
-    where it is taken for boilerplate, which in scoring is no evidence either."""
+    """A document as chain and verdict see it. *Shapes:* ``kept`` and ``states`` (sentences,); ``states`` is 1 where a sentence is machine
+    output, ``kept`` false where it is taken for boilerplate, which in scoring is no evidence either; ``logits`` and ``readings`` of what
+    is kept."""
 
     logits: Doubles
-    words: Doubles
+    readings: Doubles
     kept: npt.NDArray[np.bool_]
     states: Marks
 
     def evidence(self) -> tuple[Doubles, Marks]:
-        """What the chain reads of what is kept, as in scoring, and its states."""
-        return (self.logits + self.words)[self.kept], self.states[self.kept]
+        """What the chain reads, as in scoring, and its states."""
+        return self.logits + self.readings, self.states[self.kept]
 
     def marks(self, chain: PassageChain) -> Marks:
         """Which sentences lie in a passage of *chain*, boilerplate in its midst included. *Shape:* (sentences,)."""
@@ -69,12 +70,12 @@ class DocumentScores:
         return inside
 
 
-def judged_documents(corpora: Corpora, folder: Path, seed: int, *, learned_world: bool) -> list[JudgedDocument]:
-    """Whole documents with a verdict, none of which the encoder or, with *learned_world* (see ``SentenceFit``), the head was trained on.
+def judged_documents(corpora: Corpora, folder: Path, seed: int) -> list[JudgedDocument]:
+    """Whole documents with a verdict, none of which the encoder or a head was trained on.
 
     Machine output of the systems held out, held-out twins and round trips; human translations of the dev set, native news that nobody
-    labelled, held-out starter articles, held-out documents that are no news, and news from many countries; the ``system`` of clean
-    ones is their kind.
+    labelled, held-out starter articles, documents that are no news, and news from many countries; the ``system`` of clean ones is their
+    kind.
     """
     machine = translated_documents(
         [folder / "quality/train.jsonl", folder / "quality/machine_output_unrated.jsonl.gz"], wanted=system_held_out
@@ -84,7 +85,7 @@ def judged_documents(corpora: Corpora, folder: Path, seed: int, *, learned_world
     twins = [JudgedDocument(twin, True, f"twin:{twin.tags['pivot']}", 1.0) for twin in corpora.twins_dev + corpora.round_trips_dev]
     starters = [JudgedDocument(document, False, "starter", 1.0) for document in corpora.seeds_dev]
     plain = [JudgedDocument(document, False, "plain", 1.0) for document in corpora.plain_dev]
-    world = [JudgedDocument(document, False, "world", 1.0) for document in corpora.world_dev + ([] if learned_world else corpora.world)]
+    world = [JudgedDocument(document, False, "world", 1.0) for document in corpora.world_dev]
     native = native_documents(folder / "stance/unlabelled.jsonl.gz", NATIVE_DOCUMENTS, seed, known=trained_on)
     return machine + human + twins + starters + plain + world + native
 
@@ -97,20 +98,19 @@ def fit_documents(
     folder: Path,
     *,
     seed: int,
-    fit: SentenceFit = DEFAULT_FIT,
 ) -> tuple[GarbleHead, dict[str, Any]]:
     """Fit the chain, the verdict and the suspicion on whole documents, none of which trained the encoder → the head and its figures.
 
     As in scoring, what *content* takes for boilerplate is no evidence. Both are measured by cross-validation over systems and documents,
-    then fitted on all. *fit*: how *garble* was fitted.
+    then fitted on all.
     """
-    judged = judged_documents(corpora, folder, seed, learned_world=fit.world)
+    judged = judged_documents(corpora, folder, seed)
     embedded = embed(encoder, [found.document for found in judged])
     scores = _scores(garble, content, embedded, [[int(found.machine)] * len(found.document.rows) for found in judged])
     chain, passages = _fit_chain(encoder, garble, content, judged, scores, seed)
-    words = [one.words[one.kept] for one in scores]
-    verdict, threshold, articles = _fit_verdict(garble, judged, words)
-    suspect_from, suspects = _fit_suspicion(garble, judged, words)
+    readings = [one.readings for one in scores]
+    verdict, threshold, articles = _fit_verdict(garble, judged, readings)
+    suspect_from, suspects = _fit_suspicion(garble, judged, readings)
     finished = replace(garble, chain=chain, verdict=verdict, verdict_threshold=threshold, suspect_from=suspect_from)
     return finished, passages | articles | suspects
 
@@ -145,7 +145,7 @@ def _fit_chain(
         chain = replace(fitted, threshold=threshold)
         for host, found in part.items():
             said.setdefault(host, []).extend((one.states, one.marks(chain)) for one in found)
-        whole += [scores[i].marks(chain) for i in members if judged[i].machine and len(scores[i].logits) >= SHORTEST_JUDGED]
+        whole += [scores[i].marks(chain) for i in members if judged[i].machine and len(scores[i].kept) >= SHORTEST_JUDGED]
     f1 = {host: float(f1_score(*map(np.concatenate, zip(*pairs, strict=True)))) for host, pairs in said.items()}
     return replace(fit_chain([one for found in learned for one in found]), threshold=threshold), {
         "passage_f1": f1["native"],
@@ -173,28 +173,28 @@ def strongest_run(chain: PassageChain, document: DocumentScores) -> float:
 
 
 def _fit_verdict(
-    garble: GarbleHead, judged: Sequence[JudgedDocument], words: Sequence[Doubles]
+    garble: GarbleHead, judged: Sequence[JudgedDocument], readings: Sequence[Doubles]
 ) -> tuple[LinearHead, float, dict[str, Any]]:
     """The verdict and its threshold, with figures of documents of at least :data:`SHORTEST_JUDGED` sentences.
 
-    *words*: of each document the mean word logits of its sentences.
+    *readings*: how the sentences of each document read.
     """
     machine = np.array([found.machine for found in judged])
     weights = np.array([found.weight for found in judged])
     groups = np.array([found.system if found.machine else f"{found.system}:{i % 10}" for i, found in enumerate(judged)])
     deals = np.zeros((DEALS, len(judged)))
     for deal, out in enumerate(deals):
-        for train, test in GroupKFold(FOLDS, shuffle=True, random_state=deal).split(words, machine, groups):
-            verdict = fit_verdict([words[i] for i in train], machine[train].tolist(), weights[train].tolist())
+        for train, test in GroupKFold(FOLDS, shuffle=True, random_state=deal).split(readings, machine, groups):
+            verdict = fit_verdict([readings[i] for i in train], machine[train].tolist(), weights[train].tolist())
             fold = replace(garble, verdict=verdict)
-            out[test] = [fold.article_probability(words[i]) for i in test]
+            out[test] = [fold.article_probability(readings[i]) for i in test]
     out_of_fold = deals.mean(axis=0)
-    long = np.array([len(values) >= SHORTEST_JUDGED for values in words])
+    long = np.array([len(values) >= SHORTEST_JUDGED for values in readings])
     clean = long & ~machine
     threshold = max(0.5, threshold_at_false_flags(out_of_fold[clean], FALSE_VERDICTS, weights[clean]))
     flagged = out_of_fold >= threshold
     return (
-        fit_verdict(words, machine.tolist(), weights.tolist()),
+        fit_verdict(readings, machine.tolist(), weights.tolist()),
         threshold,
         {
             "article_auroc": auroc(out_of_fold[long], machine[long]),
@@ -206,9 +206,9 @@ def _fit_verdict(
     )
 
 
-def _fit_suspicion(garble: GarbleHead, judged: Sequence[JudgedDocument], words: Sequence[Doubles]) -> tuple[float, dict[str, Any]]:
+def _fit_suspicion(garble: GarbleHead, judged: Sequence[JudgedDocument], readings: Sequence[Doubles]) -> tuple[float, dict[str, Any]]:
     """From which suspicion on a document is worth a second look, with the share of each kind that has as much."""
-    suspicions = np.array([garble.suspicion(values) for values in words])
+    suspicions = np.array([garble.suspicion(values) for values in readings])
     news = np.array([found.system == "native" for found in judged])
     suspect_from = threshold_at_false_flags(suspicions[news], SECOND_LOOKS)
     kinds = ["machine" if found.machine else found.system for found in judged]
@@ -248,11 +248,9 @@ def _scores(garble: GarbleHead, content: ContentHead, embedded: Embedded, states
     ends = np.cumsum([len(one) for one in states])[:-1]
     logits = garble.logits(embedded.vectors, row_signs(embedded.rows)).astype(np.float64)
     words = garble.word_logits(embedded.vectors).astype(np.float64)
-    columns = zip(np.split(logits, ends), np.split(words, ends), np.split(_evidence(content, embedded), ends), states, strict=True)
-    return [DocumentScores(sentences, mean, kept, np.array(known, dtype=np.int64)) for sentences, mean, kept, known in columns]
-
-
-def _evidence(content: ContentHead, embedded: Embedded) -> npt.NDArray[np.bool_]:
-    """Which rows are not taken for boilerplate; all of a document that would have none left. *Shape:* (rows,)."""
-    kept = content.article_probability(embedded.vectors) >= content.threshold
-    return np.asarray(kept | ~np.isin(embedded.document, embedded.document[kept]))
+    columns = zip(np.split(logits, ends), np.split(words, ends), np.split(embedded.vectors, ends), strict=True)
+    scores = []
+    for (sentences, mean, vectors), kept, known in zip(columns, np.split(article_rows(content, embedded), ends), states, strict=True):
+        readings = garble.read(mean[kept], garble.projected(vectors[kept]))
+        scores.append(DocumentScores(sentences[kept], readings, kept, np.array(known, dtype=np.int64)))
+    return scores

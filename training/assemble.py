@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..model.bundle import Heads
 from ..model.content import ContentHead
 from ..model.encoder import Encoder
 from ..model.heads import LinearHead
+from ..model.quality import GarbleHead
 from .articles import fit_documents
 from .corpora import Corpora
 from .embed import Embedded, embed, labelled
@@ -22,6 +23,7 @@ from .garbled import DEFAULT_FIT, SentenceFit, fit_sentences
 from .heads import BinaryRows, fit_binary, fit_stance
 from .metrics import auroc, rows_report, threshold_at_false_flags
 from .rows import STANCE_LABELS, LabelledDocument
+from .translation import fit_translation
 
 LOST_SENTENCES = 0.005
 REFIT_DOCUMENTS = 200
@@ -48,12 +50,13 @@ def assemble(
     labels: Sequence[str] = STANCE_LABELS,
     fit: SentenceFit = DEFAULT_FIT,
     documents: int | None = None,
+    old: GarbleHead | None = None,
 ) -> Assembled:
     """Fit and measure every head with the encoder that ships.
 
     *trained*: the heads that were trained with the encoder, by task; those for stance and words ship where they are better on dev.
     *labels*: those of the stance head.
-    *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict keep plain settings.
+    *folder*: the corpora, for whole machine-translated documents; without it the chain and the verdict are those of *old*, or plain.
     *fit*: how the garbled head is fitted. *documents*: so many labelled articles the stance head learns from; None for a sample, which
     is enough to tell whether a head that was trained with the encoder is the better one.
     """
@@ -70,9 +73,13 @@ def assemble(
     # Rows that a newsroom labelled for stance do not say whether they are clean English; starter articles are.
     news_dev = dev if any(row.garbled is not None for row in dev.rows) else embed(encoder, corpora.seeds_dev)
     garble, garbled_quality = fit_sentences(encoder, corpora, train, news_dev, trained=trained, seed=seed, fit=fit)
+    if folder is not None or (old is not None and old.translation is not None):
+        garble = replace(garble, translation=fit_translation(encoder, corpora, content, seed=seed))
     if folder is not None:
-        garble, whole = fit_documents(encoder, corpora, garble, content, folder, seed=seed, fit=fit)
+        garble, whole = fit_documents(encoder, corpora, garble, content, folder, seed=seed)
         garbled_quality |= whole
+    elif old is not None:
+        garble = with_verdict(garble, old)
     return Assembled(
         Heads(fitted.head, garble, content),
         {
@@ -84,6 +91,11 @@ def assemble(
         },
         dev,
     )
+
+
+def with_verdict(garble: GarbleHead, old: GarbleHead) -> GarbleHead:
+    """*garble* with the passage chain, the verdict and the suspicion of *old*: they read calibrated logits, not the encoder."""
+    return replace(garble, chain=old.chain, verdict=old.verdict, verdict_threshold=old.verdict_threshold, suspect_from=old.suspect_from)
 
 
 def fit_content(encoder: Encoder, corpora: Corpora, train: Embedded, dev: Embedded) -> tuple[ContentHead, dict[str, Any]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..model.content import ContentHead
 from ..model.encoder import Encoder, WordPieces
 from ..model.neighbours import PARTS, in_context
 from .rows import LabelledDocument, Row
@@ -63,3 +64,9 @@ def _inputs(document: LabelledDocument) -> list[tuple[list[str], int, Sequence[R
         return [([row.text], 0, (row,)) for row in document.rows]
     before = [text for text in (document.before or document.headline,) if text]
     return [([*before, *(row.text for row in document.rows)], len(before), document.rows)]
+
+
+def article_rows(content: ContentHead, embedded: Embedded) -> npt.NDArray[np.bool_]:
+    """Which rows *content* does not take for boilerplate; all of a document that would have none left. *Shape:* (rows,)."""
+    kept = content.article_probability(embedded.vectors) >= content.threshold
+    return np.asarray(kept | ~np.isin(embedded.document, embedded.document[kept]))

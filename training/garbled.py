@@ -44,9 +44,8 @@ class SentenceFit:
     """How the sentence head is fitted: the inverse ``strength`` of its regularisation, and what a row of ``unusual`` English, or of
     English that is no news, weighs.
 
-    With ``world`` it learns from news from many countries too, with the same weight, and only those held out are left to fit the chain
-    and the verdict and to measure them. The states of so many ``layers`` lie side by side in an embedding: see
-    :func:`~newsgauge.training.heads.mean_head`, for words too.
+    With ``world`` it learns from news from many countries too, with the same weight. The states of so many ``layers`` lie side by side in
+    an embedding: see :func:`~newsgauge.training.heads.mean_head`, for words too.
     """
 
     strength: float = 0.3

@@ -20,7 +20,6 @@ from .rows import STANCE_LABELS
 if TYPE_CHECKING:
     from ..model.heads import Floats
     from ..model.quality import GarbleHead
-    from .assemble import Assembled
     from .corpora import Corpora
     from .garbled import SentenceFit
     from .network import Network
@@ -74,7 +73,7 @@ def data_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--learn-world",
         action="store_true",
-        help="the garbled head learns from news from many countries as well (default: it only fits passages and verdict)",
+        help="the garbled head learns from news from many countries as well (the translation head always does)",
     )
     options.add_argument("--seed", type=int, default=13)
 
@@ -194,9 +193,8 @@ def package(options: argparse.Namespace, corpora: Corpora, network: Network, *, 
         seed=options.seed,
         labels=network.labels,
         fit=sentence_fit(options),
+        old=old,
     )
-    if old is not None:
-        assembled = with_verdict(assembled, old)
     rows, unrounded = labelled(embed(OnnxEncoder(exact, tokenizer, shape=shape), corpora.stance_dev or corpora.seeds_dev))
     _, rounded = labelled(assembled.dev)
     exactly = assembled.heads.stance.probabilities(unrounded).astype(np.float64)
@@ -243,18 +241,6 @@ def parity(exact: Floats, rounded: Floats) -> float:
             f"{LEAST_COSINE} is expected. No model was written; train with a lower learning rate, or from another base."
         )
     return cosine
-
-
-def with_verdict(assembled: Assembled, old: GarbleHead) -> Assembled:
-    """*assembled* with the passage chain, the verdict and the suspicion of *old*: they read calibrated logits, not the encoder."""
-    kept = replace(
-        assembled.heads.garble,
-        chain=old.chain,
-        verdict=old.verdict,
-        verdict_threshold=old.verdict_threshold,
-        suspect_from=old.suspect_from,
-    )
-    return replace(assembled, heads=replace(assembled.heads, garble=kept))
 
 
 def digest_of(corpora: Corpora, labels: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead
 from newsgauge.model.scorer import Scorer
 from newsgauge.model.signs import KINDS
 from newsgauge.model.stance import Correction, StanceHead
+from newsgauge.model.translation import PARTS_READ, TranslationHead
 
 LABELS = ("accusation", "denial", "evidence", "analysis")
 
@@ -39,6 +40,7 @@ def small_heads(width: int = 4) -> Heads:
         verdict=head(1, len(VERDICT_FEATURES)),
         verdict_threshold=0.75,
         suspect_from=-1.5,
+        translation=TranslationHead(head(PARTS_READ * 2), head(1, 2)),
     )
     return Heads(StanceHead(LABELS, head(4), 1.25, 0.625), garble, ContentHead(head(1), 0.375))
 

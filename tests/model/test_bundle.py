@@ -175,6 +175,11 @@ def test_a_model_that_says_nothing_of_suspicion_suspects_what_is_as_likely_garbl
     assert load(model).heads.garble.suspect_from == 0.0
 
 
+def test_a_model_of_an_earlier_release_has_no_translation_head(model: Path) -> None:
+    edit(model, lambda m: m["garbled"].pop("translation_units", None))
+    assert load(model).heads.garble.translation is None
+
+
 def test_a_saved_folder_can_be_read_by_others(tmp_path: Path) -> None:
     save_small(tmp_path / "model", tmp_path / "source")
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()}
@@ -399,6 +404,9 @@ def test_a_manifest_that_lacks_or_garbles_a_setting_is_refused(model: Path, chan
         lambda m: m["garbled"]["chain"].update(reach=17),
         lambda m: m["garbled"].update(threshold=float("nan")),
         lambda m: m["garbled"].update(suspect_from=float("nan")),
+        lambda m: m["garbled"].update(translation_units=-1),
+        lambda m: m["garbled"].update(translation_units=1025),
+        lambda m: m["garbled"].update(translation_units="2"),
         lambda m: m.update(labels=["accusation", "denial", "evidence", "evidence"]),
         lambda m: m.update(labels=[1, 2, 3, 4]),
     ],
@@ -412,6 +420,9 @@ def test_a_manifest_that_lacks_or_garbles_a_setting_is_refused(model: Path, chan
         "chain of endless reach",
         "threshold NaN",
         "suspicion NaN",
+        "units below zero",
+        "too many units",
+        "units as text",
         "label twice",
         "no names",
     ],

@@ -395,12 +395,14 @@ def test_a_saved_manifest_is_readable_text_with_everything_in_its_place(model: P
     assert manifest["format"] == 2 and manifest["encoder"] == ENTRY
     assert manifest["stance"] == {"temperature": 1.25, "confident_from": 0.625, "gates": []} and manifest["content"] == {"threshold": 0.375}
     assert list(manifest["garbled"]) == [
-        *("threshold", "piece_threshold", "chain", "signs", "verdict_features", "verdict_threshold", "suspect_from")
+        *("threshold", "piece_threshold", "chain", "signs", "verdict_features", "verdict_threshold", "suspect_from", "translation_units")
     ]
     assert [manifest["garbled"][name] for name in ("threshold", "piece_threshold", "verdict_threshold")] == [0.25, 0.125, 0.75]
     assert manifest["files"] == {name: digest(model / name) for name in sorted(("README.md", "encoder.onnx", HEADS, "tokenizer.json"))}
     assert sorted(load_file(model / HEADS)) == sorted(
-        f"{head}.{part}" for head in ("stance", "garbled", "signs", "piece", "verdict", "content") for part in ("weight", "bias")
+        f"{head}.{part}"
+        for head in ("stance", "garbled", "signs", "piece", "verdict", "content", "translation.hidden", "translation.output")
+        for part in ("weight", "bias")
     )
 
 

@@ -22,7 +22,7 @@ from newsgauge.model.signs import KINDS
 from newsgauge.training import articles, card
 from newsgauge.training.corpora import Corpora
 from newsgauge.training.documents import JudgedDocument
-from newsgauge.training.embed import Embedded
+from newsgauge.training.embed import Embedded, article_rows
 from newsgauge.training.rows import LabelledDocument, Row
 
 SENTENCE, WORDS = (LinearHead(np.array([row], np.float32), np.zeros(1, np.float32)) for row in ([1.0, 0.0], [0.0, 1.0]))
@@ -69,7 +69,7 @@ def judged(*, native: int, systems: int, each: int, world: int = 0) -> list[Judg
 def fitted(
     monkeypatch: pytest.MonkeyPatch, given: list[JudgedDocument], content: ContentHead = EVERYTHING
 ) -> tuple[GarbleHead, dict[str, Any]]:
-    monkeypatch.setattr(articles, "judged_documents", lambda corpora, folder, seed, learned_world: given)
+    monkeypatch.setattr(articles, "judged_documents", lambda corpora, folder, seed: given)
     return articles.fit_documents(Reader(), Corpora(), PLAIN, content, Path("corpora"), seed=3)
 
 
@@ -138,14 +138,14 @@ def test_every_tenth_article_of_agency_news_is_suspect_and_all_that_is_garbled(m
 def test_the_strongest_run_is_the_highest_threshold_that_leaves_one(logits: list[float], kept: bool) -> None:
     chain = PassageChain(1.0, 0.0, 0.5, 0.5, 0.0)
     values = np.array(logits)
-    document = articles.DocumentScores(values, values, np.full(len(values), kept), np.zeros(len(values), np.int64))
+    read = values if kept else values[:0]
+    document = articles.DocumentScores(read, read, np.full(len(values), kept), np.zeros(len(values), np.int64))
     strongest = articles.strongest_run(chain, document)
     assert not document.marks(replace(chain, threshold=float(np.nextafter(strongest, np.inf)))).any()
     assert document.marks(replace(chain, threshold=strongest)).any() == (kept and len(logits) > 1)
 
 
-@pytest.mark.parametrize("learned", [False, True])
-def test_what_a_head_learned_from_is_not_judged(learned: bool, tmp_path: Path) -> None:
+def test_what_a_head_learned_from_is_not_judged(tmp_path: Path) -> None:
     for name in ("quality/train.jsonl", "quality/dev.jsonl"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -154,11 +154,9 @@ def test_what_a_head_learned_from_is_not_judged(learned: bool, tmp_path: Path) -
         (tmp_path / name).write_bytes(gzip.compress(b""))
     one, two, three, four = (LabelledDocument(name, (Row("0 0"),)) for name in ("one", "two", "three", "four"))
     corpora = Corpora(seeds=[one], seeds_dev=[two], plain=[one], plain_dev=[two], world=[three], world_dev=[four])
-    found = articles.judged_documents(corpora, tmp_path, 3, learned_world=learned)
+    found = articles.judged_documents(corpora, tmp_path, 3)
     assert not any(one.machine for one in found)
-    assert {(one.system, one.document.name) for one in found} == {("starter", "two"), ("plain", "two"), ("world", "four")} | (
-        set() if learned else {("world", "three")}
-    )
+    assert {(one.system, one.document.name) for one in found} == {("starter", "two"), ("plain", "two"), ("world", "four")}
 
 
 def with_byline(found: JudgedDocument) -> JudgedDocument:
@@ -178,7 +176,7 @@ def test_what_is_taken_for_boilerplate_is_no_evidence(monkeypatch: pytest.Monkey
 def test_a_document_of_boilerplate_alone_keeps_its_rows() -> None:
     vectors = np.array([[9, 0], [0, 0], [9, 0], [9, 0]], np.float32)
     embedded = Embedded([Row("x")] * 4, vectors, np.array([0, 0, 1, 1]), [None] * 4)
-    assert articles._evidence(ARTICLE, embedded).tolist() == [False, True, True, True]
+    assert article_rows(ARTICLE, embedded).tolist() == [False, True, True, True]
 
 
 def test_the_verdict_reads_words_and_the_chain_both(monkeypatch: pytest.MonkeyPatch) -> None:
