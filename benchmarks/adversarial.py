@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from given import rows_in
+
 from newsgauge.model.document import Document
-from newsgauge.model.errors import InputError, NewsgaugeError, in_one_line
+from newsgauge.model.errors import InputError, in_one_line
 from newsgauge.model.results import SentenceScore
 from newsgauge.model.scorer import Scorer
 from newsgauge.training.card import table
-from newsgauge.training.rows import STANCE_LABELS, read_json_lines
+from newsgauge.training.rows import STANCE_LABELS
 
 Change = Callable[[str, random.Random], str]
 
@@ -174,9 +176,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=13, help="default: %(default)s")
     options.add_argument("--only", action="append", choices=CHANGES, help="only this change; repeatable")
     chosen = options.parse_args()
-    rows = list(read_json_lines(chosen.rows))
-    if not rows:
-        raise NewsgaugeError(f"{chosen.rows} is empty; expected labelled sentences with document, position and label, one a line.")
+    rows = rows_in(chosen.rows)
     tallies = measure(Scorer.from_folder(chosen.model), rows, chosen.seed, chosen.only or list(CHANGES))
     head = ["change", "sentences changed", "no longer scored", "labels flipped", "confident ones flipped", "flags flipped"]
     print(table([*head, "right before", "right after"], [tally.row(name) for name, tally in tallies.items()]))

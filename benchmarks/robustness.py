@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from given import rows_in
 
 from newsgauge.model.document import Document
-from newsgauge.model.errors import NewsgaugeError, in_one_line
+from newsgauge.model.errors import in_one_line
 from newsgauge.model.scorer import Scorer
 from newsgauge.training.card import table
-from newsgauge.training.rows import read_json_lines
 
 
 @in_one_line()
@@ -31,8 +31,8 @@ def main() -> None:
     chosen = options.parse_args()
     found: dict[str, list[tuple[float, bool, int]]] = {}
     files = {"no news": "robustness_documents.jsonl", "records of meetings": "m[24].jsonl"}
-    documents = {kind: _rows(chosen.documents / name, sorted(chosen.documents.glob(name))) for kind, name in files.items()}
-    sentences = _rows(chosen.sentences, [chosen.sentences])
+    documents = {kind: rows_in(chosen.documents / name) for kind, name in files.items()}
+    sentences = rows_in(chosen.sentences)
     scorer = Scorer.from_folder(chosen.model)
     for row in sentences:
         for sentence in scorer.score(Document.from_text(row["text"])).sentences:
@@ -46,13 +46,6 @@ def main() -> None:
     print(table(["kind", "sentences scored", "falsely flagged", "median probability", "with a surface sign"], rows))
     counted = [false_flags(scorer, kind, given) for kind, given in documents.items()]
     print("\n" + table(["documents", "number", "called machine-translated", "with a passage", "sentences falsely flagged"], counted))
-
-
-def _rows(place: Path, paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """The objects of the files *paths*, of which *place* tells; at least one."""
-    if rows := [row for path in paths for row in read_json_lines(path)]:
-        return rows
-    raise NewsgaugeError(f"{place} holds nothing to score; run this in a checkout of newsgauge, or name --sentences and --documents.")
 
 
 def false_flags(scorer: Scorer, kind: str, documents: Sequence[dict[str, Any]]) -> list[str]:

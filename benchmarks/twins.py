@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from given import rows_in
 
 from newsgauge.model.document import Document
 from newsgauge.model.errors import in_one_line
@@ -23,7 +24,7 @@ from newsgauge.model.scorer import Scorer
 from newsgauge.training.card import table
 from newsgauge.training.compare import auroc_interval
 from newsgauge.training.metrics import auroc
-from newsgauge.training.rows import offending_spans, overlaps, read_json_lines
+from newsgauge.training.rows import offending_spans, overlaps
 
 KINDS = {
     "w1": "US politics",
@@ -175,9 +176,7 @@ def main() -> None:
     options.add_argument("--second-look", help="the model that scores what the first suspects (default: none)")
     options.add_argument("--seeds", type=Path, default=Path("seeds"), help="folder of the starter data (default: %(default)s)")
     chosen = options.parse_args()
-    articles = [article for path in sorted(chosen.seeds.glob("w*.jsonl")) for article in read_json_lines(path)]
-    if not articles:
-        raise SystemExit(f"{chosen.seeds} holds no w*.jsonl; run this in a checkout of newsgauge, or name its seeds with --seeds.")
+    articles = rows_in(chosen.seeds / "w*.jsonl")
     rows, verdicts = score_pairs(Scorer.from_folder(chosen.model, second_look=chosen.second_look), articles)
     groups = {"all": list(range(len(articles)))}
     groups |= {told: [i for i, one in enumerate(verdicts) if one.name.startswith(kind)] for kind, told in KINDS.items()}

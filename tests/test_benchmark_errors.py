@@ -34,8 +34,12 @@ def test_what_cannot_be_read_is_told_in_one_line(
     assert "\n" not in str(told.value) and str(tmp_path / "missing") in str(told.value)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\x86\xff\x00", b"not json\n"], ids=["missing", "empty", "binary", "text"])
-@pytest.mark.parametrize(("name", "option"), [("adversarial", "--rows"), ("robustness", "--sentences")])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"\x86\xff\x00", b"not json\n", b"[1]\n", b'{"other": "One."}\n'],
+    ids=["missing", "empty", "binary", "text", "list", "fields"],
+)
+@pytest.mark.parametrize(("name", "option"), [("adversarial", "--rows"), ("robustness", "--sentences"), ("twins", "--seeds")])
 def test_rows_that_are_none_are_told_in_one_line(
     name: str,
     option: str,
@@ -45,11 +49,12 @@ def test_rows_that_are_none_are_told_in_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rows = tmp_path / "rows.jsonl"
+    rows = tmp_path / ("w1.jsonl" if option == "--seeds" else "rows.jsonl")
     if content is not None:
         rows.write_bytes(content)
     monkeypatch.chdir(seeds.parent)
-    monkeypatch.setattr("sys.argv", [name, option, str(rows)])
+    monkeypatch.setattr("sys.argv", [name, option, str(rows.parent if option == "--seeds" else rows)])
     with pytest.raises(SystemExit) as told:
         benchmark_named(name).main()
-    assert "\n" not in str(told.value) and str(rows) in str(told.value)
+    assert "\n" not in str(told.value)
+    assert str(rows) in str(told.value) or f"{tmp_path / 'w*.jsonl'} holds no rows" in str(told.value)

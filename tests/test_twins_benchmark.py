@@ -77,7 +77,7 @@ def test_a_line_of_the_table_holds_only_its_articles(benchmark: ModuleType, scor
 
 def test_without_pairs_it_says_where_they_are(benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["twins.py", "--seeds", str(tmp_path)])
-    with pytest.raises(SystemExit, match=r"holds no w\*\.jsonl; run this in a checkout"):
+    with pytest.raises(SystemExit, match=r"w\*\.jsonl holds no rows; run this in a checkout"):
         benchmark.main()
 
 

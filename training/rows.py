@@ -6,8 +6,9 @@ import gzip
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -85,16 +86,31 @@ def decided(rows: Sequence[Row], vectors: npt.NDArray[np.float32]) -> tuple[list
     return [row for row, kept in zip(rows, keep, strict=True) if kept], vectors[keep]
 
 
+class Fields(dict[str, Any]):
+    """An object of a JSON Lines file that knows its *place*: a field that is asked for and not there is a :class:`NewsgaugeError`."""
+
+    def __init__(self, values: dict[str, Any], place: str) -> None:
+        super().__init__(values)
+        self._place = place
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise NewsgaugeError(f"{self._place} has no field {name!r}, only {', '.join(self) or 'none'}; expected rows of another kind.")
+
+
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON Lines file, gzip-compressed where its name ends in ``.gz``.
+    """The objects of a JSON Lines file, as :class:`Fields`; gzip-compressed where its name ends in ``.gz``.
 
     :class:`NewsgaugeError` where it is none, :class:`OSError` where it cannot be read.
     """
     try:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            for line in lines:
+            for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield json.loads(line)
+                    place = f"{path}, line {number},"
+                    found = json.loads(line, object_hook=partial(Fields, place=place))
+                    if not isinstance(found, Fields):
+                        raise NewsgaugeError(f"{place} is no JSON object; expected one a line.")
+                    yield found
     except NO_JSON_LINES as error:
         raise NewsgaugeError(f"{path} is not JSON Lines in UTF-8 ({error}); expected one JSON object a line.") from error
 

@@ -211,3 +211,23 @@ def test_a_packed_file_of_rows_that_is_none_is_told_by_name(content: bytes, tmp_
     path.write_bytes(content)
     with pytest.raises(NewsgaugeError, match=rf"{path} is not JSON Lines .* expected one JSON object a line"):
         list(read_json_lines(path))
+
+
+def test_a_field_that_is_not_there_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": 1, "inner": {}}\n\n{"other": {"deep": 2}}\n', encoding="utf-8")
+    first, second = read_json_lines(path)
+    assert first["id"] == 1 and second.get("id") is None and second == {"other": {"deep": 2}}
+    with pytest.raises(NewsgaugeError, match=rf"{path}, line 3, has no field 'id', only other;"):
+        second["id"]
+    with pytest.raises(NewsgaugeError, match="line 3, has no field 'id', only deep;"):
+        second["other"]["id"]
+    with pytest.raises(NewsgaugeError, match="line 1, has no field 'id', only none;"):
+        first["inner"]["id"]
+
+
+def test_a_line_that_is_no_object_is_told_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": 1}\n[2]\n', encoding="utf-8")
+    with pytest.raises(NewsgaugeError, match=rf"{path}, line 2, is no JSON object; expected one a line"):
+        list(read_json_lines(path))
