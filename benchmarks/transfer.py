@@ -118,14 +118,10 @@ def probed(encoder: Encoder, fold: Corpora, strength: float, seed: int, *, layer
     The states of so many *layers* lie side by side in an embedding: see :func:`~newsgauge.training.heads.mean_head`.
     """
     rng = random.Random(seed)
-    kinds = [
-        [balanced(document, rng, most_clean=MOST_CLEAN) for document in fold.quality],
-        fold.seeds + fold.twins + fold.round_trips,
-        fold.unusual + fold.plain,
-    ]
-    parts = [embed(encoder, [alone(document) for document in kind]) for kind in kinds]
+    rated = [balanced(document, rng, most_clean=MOST_CLEAN) for document in fold.quality]
+    kinds = [fold.seeds + fold.twins + fold.round_trips, rated, fold.unusual + fold.plain]
+    train = training_rows(*(embed(encoder, [alone(document) for document in kind]) for kind in kinds))
     dev = embed(encoder, fold.quality_dev)
-    train = training_rows(parts, [1.0] * len(parts))
     head = mean_head([fit_soft_targets(replace(train, vectors=of), strength) for of in np.split(train.vectors, layers, axis=1)])
     return auroc(head.logits(dev.vectors)[:, 0], is_garbled(dev.rows))
 

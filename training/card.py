@@ -51,7 +51,7 @@ def card(name: str, about: Mapping[str, Any], labels: Sequence[str], *, command:
     )
     layers, size, read = proportions(encoder)
     beside = f", the states of its {read} uppermost layers side by side" if read > 1 else ""
-    origin = f", on the encoder of `{training['from']}`, whose card says how it was trained" if "from" in training else ""
+    origin = f", on an encoder made with: {training['encoder']}" if "encoder" in training else ""
     unrounded = f" The float network on the same rows: macro-F1 {quality['float']['macro_f1']:.3f}." if "float" in quality else ""
     confusion = table(["truth ↓, said →", *labels], [[label, *map(str, stance["confusion"][i])] for i, label in enumerate(labels)])
     return f"""# newsgauge model `{name}`

@@ -68,12 +68,19 @@ def _joined(parts: Sequence[Embedded]) -> tuple[list[Row], Floats]:
     return rows, np.concatenate(vectors)
 
 
-def training_rows(parts: Sequence[Embedded], factors: Sequence[float]) -> BinaryRows:
-    """The rows of all parts whose quality is known, with their soft targets; those of a part weigh its factor times as much."""
+def training_rows(news: Embedded, rated: Embedded, odd: Embedded, *, unusual: float = 1.0) -> BinaryRows:
+    """The rows whose quality is known, with their soft targets; those of *odd* English weigh *unusual* times as much.
+
+    *rated* rows are of one origin where corpus, domain and languages are the same, *news* and its twins are another, and *odd* English
+    has none: it stands for all that people may score.
+    """
+    parts = (news, rated, odd)
     rows, vectors = _joined(parts)
+    counts = [sum(row.garbled is not None for row in part.rows) for part in parts]
+    corpora = [f"{number} {row.languages}" for number, row in zip(rated.document, rated.rows, strict=True) if row.garbled is not None]
     targets = np.array([row.garbled or 0.0 for row in rows])
-    factor = np.repeat(factors, [sum(row.garbled is not None for row in part.rows) for part in parts])
-    return BinaryRows(vectors, targets, np.array([row.garbled_weight for row in rows]) * factor)
+    weights = np.array([row.garbled_weight for row in rows]) * np.repeat([1.0, 1.0, unusual], counts)
+    return BinaryRows(vectors, targets, weights, ["news"] * counts[0] + corpora + [""] * counts[2])
 
 
 def fit_sentences(
@@ -95,7 +102,7 @@ def fit_sentences(
     rng = random.Random(seed)
     rated = [balanced(document, rng, most_clean=MOST_CLEAN) for document in corpora.quality]
     odd = corpora.unusual + corpora.plain + (corpora.world if fit.world else [])
-    train = training_rows([news, embed(encoder, rated), embed(encoder, odd)], [1.0, 1.0, fit.unusual])
+    train = training_rows(news, embed(encoder, rated), embed(encoder, odd), unusual=fit.unusual)
     dev = embed(encoder, corpora.quality_dev)
     marked = embed(encoder, _with_spans(corpora.quality))
     originals = embed(encoder, corpora.seeds_dev)

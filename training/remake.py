@@ -72,6 +72,8 @@ def remake(options: argparse.Namespace) -> None:
     encoder, trained = bundle.encoder, {"stance": bundle.heads.stance.head, "piece": bundle.heads.garble.piece}
     with complete(folder):
         depth, size, read = proportions(entry)
+        before = bundle.manifest["training"]
+        origin = before.get("encoder") or f"`{before['command']}`"
     layers = depth if options.layers is None else options.layers
     wanted = min(read, layers) if options.read_layers is None else options.read_layers
     if (layers, wanted) != (depth, read):
@@ -97,7 +99,7 @@ def remake(options: argparse.Namespace) -> None:
         documents=options.documents,
     )
     command = reproduction(options)
-    training: dict[str, Any] = {**bundle.manifest["training"], "from": bundle.identity, "command": command}
+    training: dict[str, Any] = {**before, "encoder": origin, "command": command}
     write_model(
         options.output,
         Parts(encoder, entry, graph, tokenizer),

@@ -30,8 +30,8 @@ class Row:
 
     ``garbled`` is a target in [0, 1] with ``garbled_weight`` in [0, 1]; ``spans`` are garbled code-point ranges of
     ``text`` (an empty tuple: known to have none); ``article`` is False for boilerplate; ``origin`` names the row and
-    ``twin_of`` the row of the clean sentence that it was made of. ``soft`` is a teacher's distribution over
-    :data:`STANCE_LABELS` (Hinton et al. 2015); it counts half where the row has a ``stance`` as well.
+    ``twin_of`` the row of the clean sentence that it was made of; ``languages`` are those of a translation, ``de-en``. ``soft`` is a
+    teacher's distribution over :data:`STANCE_LABELS` (Hinton et al. 2015); it counts half where the row has a ``stance`` as well.
     """
 
     text: str
@@ -44,6 +44,7 @@ class Row:
     origin: str = ""
     twin_of: str = ""
     soft: tuple[float, ...] | None = None
+    languages: str = ""
 
 
 def soft_stance(row: Row, primary: float, labels: Sequence[str] = STANCE_LABELS) -> list[float]:
@@ -216,7 +217,7 @@ VISIBLE_FAULTS = (
 def quality_row(row: dict[str, Any]) -> Row:
     """A row of a quality file. Its weight is the estimated precision of its label; one that is neither garbled nor clean has none."""
     if row["label"] not in ("garbled", "clean"):
-        return Row(row["text"], origin=row["id"])
+        return Row(row["text"], origin=row["id"], languages=row["lang_pair"])
     garbled = row["label"] == "garbled"
     spans: tuple[tuple[int, int], ...] | None = None if garbled else ()
     marked = sorted({(s[0], s[1]) for s in row["spans"] if s[2].startswith(VISIBLE_FAULTS)})
@@ -224,7 +225,8 @@ def quality_row(row: dict[str, Any]) -> Row:
         spans = tuple(marked)
     estimate = row.get("label_precision_est")
     precision = 0.8 if estimate is None else float(estimate)
-    return Row(row["text"], garbled=float(garbled), garbled_weight=max(0.0, 2 * precision - 1), spans=spans, origin=row["id"])
+    weight = max(0.0, 2 * precision - 1)
+    return Row(row["text"], garbled=float(garbled), garbled_weight=weight, spans=spans, origin=row["id"], languages=row["lang_pair"])
 
 
 def quality_documents(path: Path, *, wanted: Callable[[dict[str, Any]], bool] = lambda row: True) -> list[LabelledDocument]:

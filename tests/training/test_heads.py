@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,6 +24,7 @@ from newsgauge.training.heads import (
     fit_binary,
     fit_pieces,
     fit_signs,
+    fit_soft_targets,
     fit_stance,
     fit_verdict,
     mean_head,
@@ -132,6 +135,22 @@ def test_of_states_side_by_side_each_has_its_say() -> None:
     alone, together = (fit_binary(rows, dev, truth, layers=layers) for layers in (1, 2))
     assert auroc(together.logits(dev)[:, 0], truth) > auroc(alone.logits(dev)[:, 0], truth) + 0.02
     assert together.weight[0, 0] == pytest.approx(together.weight[0, 1], rel=0.2)
+
+
+def test_what_tells_origins_apart_is_no_cue() -> None:
+    rng = np.random.default_rng(5)
+    garbled, from_wiki = np.arange(1200) % 2 == 0, rng.random(1200) < 0.5
+    # Nine of ten rows of one corpus are garbled, one of ten of the other: its topic tells more than what garbles a sentence.
+    kept = garbled == (from_wiki ^ (rng.random(1200) < 0.1))
+    garbled, from_wiki = garbled[kept], from_wiki[kept]
+    noise = rng.normal(size=(len(garbled), 2))
+    vectors = (noise + np.stack([garbled, 3.0 * from_wiki], axis=1)).astype(np.float32)
+    rows = BinaryRows(vectors, garbled.astype(float), np.ones(len(garbled)))
+    origins = ["wiki" if place else "news" for place in from_wiki]
+    fooled, fair, free = (fit_soft_targets(replace(rows, origins=found), 1.0) for found in ((), origins, [""] * len(garbled)))
+    ratio = [head.weight[0, 1] / head.weight[0, 0] for head in (fooled, fair)]
+    assert fair.weight.shape == (1, 2) and ratio[0] > 1.0 > 3 * ratio[1]
+    np.testing.assert_allclose(free.weight, fooled.weight, rtol=1e-5)
 
 
 def test_a_weightless_row_does_not_pull_a_binary_head() -> None:

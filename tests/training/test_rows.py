@@ -145,6 +145,7 @@ def quality_row(number: int, label: str, spans: list[list[Any]], precision: floa
         "label_precision_est": precision,
         "source_corpus": "mqm",
         "domain": domain,
+        "lang_pair": "zh-en",
     }
 
 
@@ -169,7 +170,7 @@ def test_quality_rows_keep_visible_faults_as_spans_and_precision_as_weight(tmp_p
     assert [row.spans for row in news.rows] == [((5, 17), (29, 39)), None, ()]
     assert [row.garbled for row in news.rows] == [1.0, 1.0, 0.0]
     assert [row.garbled_weight for row in (*news.rows, *social.rows)] == pytest.approx([0.8, 0.6, 0.0, 0.5])
-    assert all(row.stance is None and row.article is None for row in news.rows)
+    assert all(row.stance is None and row.article is None and row.languages == "zh-en" for row in news.rows)
 
 
 def test_a_label_that_is_never_right_weighs_nothing(tmp_path: Path) -> None:
