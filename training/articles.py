@@ -15,6 +15,7 @@ from sklearn.model_selection import GroupKFold
 
 from ..model.content import ContentHead
 from ..model.encoder import Encoder
+from ..model.errors import NewsgaugeError
 from ..model.heads import LinearHead
 from ..model.passages import PassageChain
 from ..model.quality import GarbleHead
@@ -101,10 +102,12 @@ def fit_documents(
 ) -> tuple[GarbleHead, dict[str, Any]]:
     """Fit the chain, the verdict and the suspicion on whole documents, none of which trained the encoder → the head and its figures.
 
-    As in scoring, what *content* takes for boilerplate is no evidence. Both are measured by cross-validation over systems and documents,
-    then fitted on all.
+    As in scoring, what *content* takes for boilerplate is no evidence. :class:`NewsgaugeError` where *folder* holds no machine output or
+    no agency news. Both are measured by cross-validation over systems and documents, then fitted on all.
     """
     judged = judged_documents(corpora, folder, seed)
+    if not any(found.machine for found in judged) or not any(found.system == "native" for found in judged):
+        raise NewsgaugeError(f"{folder} holds no machine output of held-out systems, or no agency news; expected the project's corpora.")
     embedded = embed(encoder, [found.document for found in judged])
     scores = _scores(garble, content, embedded, [[int(found.machine)] * len(found.document.rows) for found in judged])
     chain, passages = _fit_chain(encoder, garble, content, judged, scores, seed)

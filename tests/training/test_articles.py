@@ -15,6 +15,7 @@ pytest.importorskip("sklearn")
 
 from newsgauge.model.content import ContentHead
 from newsgauge.model.encoder import WindowEncoding
+from newsgauge.model.errors import NewsgaugeError
 from newsgauge.model.heads import LinearHead
 from newsgauge.model.passages import PassageChain
 from newsgauge.model.quality import VERDICT_FEATURES, GarbleHead
@@ -215,3 +216,11 @@ def test_the_card_tells_what_passages_were_measured_on() -> None:
     assert told.endswith("of clean documents have one, 0.0% of 40 (agency news), 12.5% of 8 (human translations)")
     alone = card._passages(figures | {"passage_f1_elsewhere": float("nan"), "passage_whole": float("nan")})
     assert "other clean English" not in alone and "nan" not in alone
+
+
+@pytest.mark.parametrize("given", [judged(native=0, systems=3, each=2, world=4), judged(native=4, systems=0, each=0, world=4)])
+def test_corpora_without_machine_output_or_agency_news_are_told_by_their_folder(
+    given: list[JudgedDocument], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NewsgaugeError, match=r"^corpora holds no machine output of held-out systems, or no agency news; expected"):
+        fitted(monkeypatch, given)
