@@ -144,8 +144,10 @@ def fit_soft_targets(train: BinaryRows, strength: float) -> LinearHead:
     weight = np.concatenate([train.weights * train.targets, train.weights * (1 - train.targets)])
     used = weight > 0
     names = sorted({*train.origins} - {""})
-    intercepts = np.array([[INTERCEPT * (origin == name) for name in names] for origin in train.origins], np.float32)
-    features = np.concatenate([train.vectors, intercepts], axis=1) if names else train.vectors
+    features = train.vectors
+    if names:
+        intercepts = np.float32(INTERCEPT) * (np.array(train.origins)[:, None] == names)
+        features = np.concatenate([features, intercepts], axis=1)
     model = LogisticRegression(C=strength, max_iter=400)
     model.fit(features[which[used]], label[used], sample_weight=weight[used])
     head = _as_head(model)
