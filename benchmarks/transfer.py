@@ -5,6 +5,10 @@ after the other, trains the float network on what is left, with the twins and ro
 its sentence head on the group. A rerun resumes. Stance labels take no part. With ``--probe`` no encoder is trained: the head is a
 logistic regression on embeddings of the base as it is, rounded as it would ship, one sentence at a time; with ``--read-layers`` the mean
 of one on each of several layers, as in the models that ship.
+
+Some labels of these corpora are wrong, so the last columns are of the rows that were read anew for ``benchmarks/readings.py``: the AUROC
+on these rows, that of the readers themselves for the same labels, and that for the readers' verdict instead of the label, rows in doubt
+left out.
 """
 
 from __future__ import annotations
@@ -19,10 +23,12 @@ from typing import Any
 
 import numpy as np
 from folds import begin, figures, parser, trained
+from readings import read_anew, readers_auroc, those_read, verdicts
 
 from newsgauge.model.bundle import digest
 from newsgauge.model.encoder import Encoder, OnnxEncoder
 from newsgauge.model.errors import NewsgaugeError, in_one_line
+from newsgauge.model.heads import LinearHead
 from newsgauge.model.windows import WindowShape
 from newsgauge.training.bases import layer_numbers, load_base, tokenizer_file
 from newsgauge.training.cache import CachedEncoder
@@ -71,15 +77,15 @@ def measured(documents: list[LabelledDocument], most: int, seed: int) -> Iterato
         yield replace(document, rows=tuple(rng.sample(clean, min(most, len(clean))) + garbled))
 
 
-def without(corpora: Corpora, folder: Path, left_out: Callable[[dict[str, Any]], bool], seed: int) -> Corpora:
-    """The garbled part of *corpora* less the rows *left_out*, which are its dev set."""
+def split(corpora: Corpora, folder: Path, left_out: Callable[[dict[str, Any]], bool], seed: int) -> tuple[Corpora, list[LabelledDocument]]:
+    """The garbled part of *corpora* less the rows *left_out*, of which its dev set is a sample, and all that are left out."""
     paths = [folder / "quality/train.jsonl", folder / "quality/dev.jsonl"]
     apart = [document for path in paths for document in quality_documents(path, wanted=left_out)]
     kept = quality_documents(paths[0], wanted=lambda row: not left_out(row))
     round_trips = round_trip_documents(folder / "quality/apertium_roundtrip.jsonl")
     (apart if left_out(APERTIUM) else kept).extend(round_trips)
     sources = [paths[0], folder / "quality/machine_output_unrated.jsonl.gz"]
-    return Corpora(
+    fold = Corpora(
         seeds=corpora.seeds,
         twins=corpora.twins,
         # Every chain of the round trips of the starter data has a pair of Apertium in it.
@@ -90,6 +96,7 @@ def without(corpora: Corpora, folder: Path, left_out: Callable[[dict[str, Any]],
         quality=kept,
         quality_dev=list(measured(apart, 500, seed)),
     )
+    return fold, apart
 
 
 def untrained(chosen: Namespace) -> Encoder:
@@ -112,8 +119,8 @@ def untrained(chosen: Namespace) -> Encoder:
     return CachedEncoder(shipped, f"{digest(graph)} {digest(tokenizer)} {chosen.window}", chosen.run / "embeddings")
 
 
-def probed(encoder: Encoder, fold: Corpora, strength: float, seed: int, *, layers: int = 1) -> float:
-    """The AUROC on the dev set of *fold* of a logistic head on embeddings by *encoder*, fitted on the rest.
+def probe(encoder: Encoder, fold: Corpora, strength: float, seed: int, *, layers: int = 1) -> LinearHead:
+    """A logistic head on embeddings by *encoder*, fitted on the training rows of *fold*.
 
     The states of so many *layers* lie side by side in an embedding: see :func:`~newsgauge.training.heads.mean_head`.
     """
@@ -121,9 +128,13 @@ def probed(encoder: Encoder, fold: Corpora, strength: float, seed: int, *, layer
     rated = [balanced(document, rng, most_clean=MOST_CLEAN) for document in fold.quality]
     kinds = [fold.seeds + fold.twins + fold.round_trips, rated, fold.unusual + fold.plain]
     train = training_rows(*(embed(encoder, [alone(document) for document in kind]) for kind in kinds))
-    dev = embed(encoder, fold.quality_dev)
-    head = mean_head([fit_soft_targets(replace(train, vectors=of), strength) for of in np.split(train.vectors, layers, axis=1)])
-    return auroc(head.logits(dev.vectors)[:, 0], is_garbled(dev.rows))
+    return mean_head([fit_soft_targets(replace(train, vectors=of), strength) for of in np.split(train.vectors, layers, axis=1)])
+
+
+def told_apart(encoder: Encoder, head: LinearHead, documents: list[LabelledDocument]) -> float:
+    """The AUROC of *head* on *documents* of unordered rows."""
+    rows = embed(encoder, documents)
+    return auroc(head.logits(rows.vectors)[:, 0], is_garbled(rows.rows))
 
 
 def alone(document: LabelledDocument) -> LabelledDocument:
@@ -144,21 +155,28 @@ def main() -> None:
     if chosen.read_layers != 1 and not chosen.probe:
         options.error("several layers are read with --probe alone")
     begin(chosen)
+    given = verdicts()
     corpora = load_corpora(chosen.seeds, chosen.corpora)
     encoder = untrained(chosen) if chosen.probe else None
     lines, values = [], []
     for number, (name, members) in enumerate(GROUPS[chosen.by].items()):
-        fold = without(corpora, chosen.corpora, lambda row, members=members: row[FIELDS[chosen.by]] in members, chosen.seed)  # type: ignore[misc]
+        fold, apart = split(corpora, chosen.corpora, lambda row, members=members: row[FIELDS[chosen.by]] in members, chosen.seed)  # type: ignore[misc]
+        sets = [fold.quality_dev, those_read(apart, given), read_anew(apart, given)]
         if encoder is not None:
-            values.append(probed(encoder, fold, chosen.garbled_strength, chosen.seed, layers=chosen.read_layers))
+            head = probe(encoder, fold, chosen.garbled_strength, chosen.seed, layers=chosen.read_layers)
+            left, read, anew = (told_apart(encoder, head, documents) for documents in sets)
         else:
-            values.append(figures(chosen, trained(chosen, f"{chosen.by}-{number}", fold), fold.quality_dev)["garbled_auroc"])
-        rows = [row for document in fold.quality_dev for row in document.rows]
-        garbled = sum(bool(row.garbled) for row in rows)
-        lines.append([name, str(garbled), str(len(rows) - garbled), f"{values[-1]:.3f}"])
-        log.info("without %s: AUROC %.3f", name, values[-1])
-    lines.append(["mean", "", "", f"{np.mean(values):.3f}"])
-    print(table([f"{chosen.by} left out", "garbled", "clean", "AUROC"], lines))
+            network = trained(chosen, f"{chosen.by}-{number}", fold)
+            left, read, anew = (figures(chosen, network, documents)["garbled_auroc"] for documents in sets)
+        truth = is_garbled([row for document in fold.quality_dev for row in document.rows])
+        values.append([left, read, readers_auroc(apart, given), anew])
+        lines.append([name, truth.sum(), (~truth).sum(), left, sum(len(document.rows) for document in sets[1]), *values[-1][1:]])
+        log.info("without %s: AUROC %.3f", name, left)
+    mean = np.mean(values, axis=0)
+    lines.append(["mean", "", "", mean[0], "", *mean[1:]])
+    heads = ["garbled", "clean", "AUROC", "rows read", "AUROC of these", "the readers'", "for their verdict"]
+    cells = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in line] for line in lines]
+    print(table([f"{chosen.by} left out", *heads], cells))
 
 
 if __name__ == "__main__":

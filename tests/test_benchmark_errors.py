@@ -17,6 +17,7 @@ COMMANDS = {
     "retrain": ["--model", "MISSING", "--output", "OUT"],
     "quality": ["--base", "BASE", "--corpora", "MISSING", "--output", "OUT"],
     "outlets": ["--base", "BASE", "--run", "OUT", "--corpora", "MISSING"],
+    "readings": ["--corpora", "MISSING"],
     "transfer": ["--base", "BASE", "--run", "OUT", "--corpora", "MISSING"],
 }
 

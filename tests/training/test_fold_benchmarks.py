@@ -17,6 +17,7 @@ pytest.importorskip("transformers")
 pytest.importorskip("sklearn")
 
 from newsgauge.model.encoder import WindowEncoding
+from newsgauge.model.heads import LinearHead
 from newsgauge.training.corpora import Corpora, load_corpora
 from newsgauge.training.rows import LabelledDocument, Row, read_json_lines
 
@@ -30,8 +31,11 @@ def outlets(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
 
 
 @pytest.fixture
-def transfer(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
-    return benchmark_named("transfer")
+def transfer(benchmark_named: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = benchmark_named("transfer")
+    given = {f"{corpus}:{number}": (min(number, 2), number % 3) for corpus in GARBLED for number in range(5)}
+    monkeypatch.setattr(module, "verdicts", lambda: given)
+    return module
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -150,12 +154,13 @@ def test_a_corpus_that_is_left_out_is_what_is_measured(transfer: ModuleType, few
     whole = load_corpora(few_seeds, corpora)
     assert {document.source for document in whole.translated} == {name for name in GARBLED if name.startswith("wmt")}, "not the dev split"
     assert [len(document.rows) for document in whole.quality if document.source == "apertium_roundtrip"] == [12]
-    fold = transfer.without(whole, corpora, lambda row: row["source_corpus"] == "mlqe_pe_da", 13)
+    fold, apart = transfer.split(whole, corpora, lambda row: row["source_corpus"] == "mlqe_pe_da", 13)
+    assert {row.origin for found in apart for row in found.rows} == {row.origin for found in fold.quality_dev for row in found.rows}
     assert {document.source for document in fold.quality_dev} == {"mlqe_pe_da"}
     assert {document.source for document in fold.quality} == {*GARBLED, "apertium_roundtrip"} - {"mlqe_pe_da"}
     assert sum(len(document.rows) for document in fold.quality_dev) == 40
     assert not fold.stance and fold.twins == whole.twins
-    fold = transfer.without(whole, corpora, lambda row: row["source_corpus"] == "apertium_roundtrip", 13)
+    fold, _ = transfer.split(whole, corpora, lambda row: row["source_corpus"] == "apertium_roundtrip", 13)
     assert {document.source for document in fold.quality_dev} == {"apertium_roundtrip"}
     few = [Row(str(i), garbled=float(i % 4 == 0)) for i in range(40)]
     (sample,) = transfer.measured([LabelledDocument("d", tuple(few))], 7, 1)
@@ -166,7 +171,9 @@ def test_every_language_has_its_line(transfer: ModuleType, printed: Printed, mon
     monkeypatch.setitem(transfer.GROUPS, "language", {"Nepali": ("ne-en",), "Chinese": ("zh-en",)})
     lines = printed(transfer, "--by", "language")
     assert [line[:3] for line in lines[:2]] == [["Nepali", "20", "20"], ["Chinese", "20", "20"]]
-    assert float(lines[2][3]) == pytest.approx((float(lines[0][3]) + float(lines[1][3])) / 2, abs=0.002)
+    assert [line[4] for line in lines[:2]] == ["5", "5"]
+    for column in (3, 5, 6, 7):
+        assert float(lines[2][column]) == pytest.approx((float(lines[0][column]) + float(lines[1][column])) / 2, abs=0.002)
 
 
 def test_a_probe_trains_no_encoder(transfer: ModuleType, printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +188,9 @@ def test_a_probe_trains_no_encoder(transfer: ModuleType, printed: Printed, monke
 def test_a_probe_can_read_several_layers(transfer: ModuleType, printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(transfer.GROUPS, "language", {"Nepali": ("ne-en",), "Chinese": ("zh-en",)})
     read = []
-    monkeypatch.setattr(transfer, "probed", lambda encoder, fold, *_, layers: read.append((encoder.width, layers)) or 0.5)
+    monkeypatch.setattr(
+        transfer, "probe", lambda encoder, *_, layers: read.append((encoder.width, layers)) or LinearHead.zeros(1, encoder.width)
+    )
     for layers in ("1", "2"):
         assert printed(transfer, "--by", "language", "--probe", "--read-layers", layers)[-1][3] == "0.500"
     (width, _), *_ = read
@@ -216,8 +225,12 @@ def test_a_probe_reads_what_the_embeddings_tell(transfer: ModuleType) -> None:
     def fold(told: bool) -> Corpora:
         return Corpora(quality=[document("a", True)], twins=[document("twin", True)], quality_dev=[document("c", told)])
 
-    assert transfer.probed(Shouting(), fold(True), 1.0, 0) == transfer.probed(Shouting(), fold(True), 1.0, 0, layers=2) == 1.0
-    assert transfer.probed(Shouting(), fold(False), 1.0, 0) == 0.0, "what is measured takes no part in the fit"
+    def told_apart(told: bool, layers: int = 1) -> float:
+        head = transfer.probe(Shouting(), fold(told), 1.0, 0, layers=layers)
+        return float(transfer.told_apart(Shouting(), head, fold(told).quality_dev))
+
+    assert told_apart(True) == told_apart(True, layers=2) == 1.0
+    assert told_apart(False) == 0.0, "what is measured takes no part in the fit"
 
 
 def test_what_cannot_be_left_out_is_refused(outlets: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
