@@ -179,7 +179,7 @@ def _opened(path: str) -> Any:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise InputError("missing", "no such file") from None
     except IsADirectoryError:
-        raise InputError("directory", "this is a directory: name the files in it") from None
+        raise InputError("directory", "this is a directory: name the files in it, or give it to newsgauge batch") from None
     except PermissionError:
         raise InputError("unreadable", "cannot be read: permission denied") from None
 
