@@ -17,7 +17,7 @@ import numpy as np
 from given import rows_in
 from sklearn.metrics import cohen_kappa_score
 
-from newsgauge.model.errors import in_one_line
+from newsgauge.model.errors import NewsgaugeError, in_one_line
 from newsgauge.training.card import table
 from newsgauge.training.metrics import auroc
 from newsgauge.training.rows import LabelledDocument, is_garbled, quality_documents, round_trip_documents
@@ -34,8 +34,14 @@ def rated(corpora: Path) -> Iterator[LabelledDocument]:
 
 
 def verdicts(path: Path = READINGS) -> Verdicts:
-    """What both readers gave each row, by the row's id."""
-    return {row["id"]: tuple(row["verdicts"]) for row in rows_in(path)}
+    """What both readers gave each row, by the row's id. :class:`NewsgaugeError` where that is not two of 0, 1 and 2."""
+    found: Verdicts = {}
+    for row in rows_in(path):
+        said = row["verdicts"]
+        if not (isinstance(said, list) and len(said) == 2 and all(verdict in (0, 1, 2) for verdict in said)):
+            raise NewsgaugeError(f"{path}: the verdicts of {row['id']!r} are {said!r}; expected two of 0, 1 and 2.")
+        found[row["id"]] = (said[0], said[1])
+    return found
 
 
 def kind(given: tuple[int, int]) -> str:
@@ -91,7 +97,10 @@ def main() -> None:
     options.add_argument("--readings", type=Path, default=READINGS, help="what the readers said (default: %(default)s)")
     chosen = options.parse_args()
     given = verdicts(chosen.readings)
-    lines = shared(rated(chosen.corpora), given)
+    if not (lines := shared(rated(chosen.corpora), given)):
+        raise NewsgaugeError(
+            f"{chosen.corpora} has none of the {len(given)} rows of {chosen.readings}; expected the corpora that were read."
+        )
     print(table(["corpus", "label", "rows", "read as garbled", "in doubt", "as sound", "precision, estimated", "precision, read"], lines))
     one, other = np.array(list(given.values())).T
     kappa = cohen_kappa_score(one, other, weights="linear")

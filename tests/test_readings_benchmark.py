@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+from newsgauge.model.errors import NewsgaugeError
 from newsgauge.training.rows import LabelledDocument, Row
 
 
@@ -63,6 +64,22 @@ def test_the_share_of_labels_that_the_readers_share(readings: ModuleType) -> Non
 def test_the_published_readings_are_whole(readings: ModuleType) -> None:
     given = readings.verdicts()
     assert len(given) == 500 and all(len(both) == 2 and set(both) <= {0, 1, 2} for both in given.values())
+
+
+@pytest.mark.parametrize("said", [[1], [0, 3], [0, 1, 2], 2, None])
+def test_verdicts_that_are_none_are_told(readings: ModuleType, tmp_path: Path, said: object) -> None:
+    (tmp_path / "said.jsonl").write_text(json.dumps({"id": "a:1", "verdicts": said}), encoding="utf-8")
+    with pytest.raises(NewsgaugeError, match="the verdicts of 'a:1' are .* expected two of 0, 1 and 2"):
+        readings.verdicts(tmp_path / "said.jsonl")
+
+
+def test_corpora_without_a_row_that_was_read_are_told(readings: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "quality").mkdir()
+    for name in ("train", "dev", "apertium_roundtrip"):
+        (tmp_path / f"quality/{name}.jsonl").touch()
+    monkeypatch.setattr("sys.argv", ["readings", "--corpora", str(tmp_path)])
+    with pytest.raises(SystemExit, match="has none of the 500 rows"):
+        readings.main()
 
 
 def test_what_is_printed(readings: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
