@@ -69,7 +69,7 @@ def test_the_published_readings_are_whole(readings: ModuleType) -> None:
 @pytest.mark.parametrize("said", [[1], [0, 3], [0, 1, 2], 2, None])
 def test_verdicts_that_are_none_are_told(readings: ModuleType, tmp_path: Path, said: object) -> None:
     (tmp_path / "said.jsonl").write_text(json.dumps({"id": "a:1", "verdicts": said}), encoding="utf-8")
-    with pytest.raises(NewsgaugeError, match="the verdicts of 'a:1' are .* expected two of 0, 1 and 2"):
+    with pytest.raises(NewsgaugeError, match=r"the verdicts of 'a:1' are .* expected two of 0, 1 and 2"):
         readings.verdicts(tmp_path / "said.jsonl")
 
 
